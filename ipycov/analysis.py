@@ -1,0 +1,182 @@
+"""Statements, exclusions and arcs of a cell, as coverage.py finds them in a module.
+
+The analysis is coverage.py's own `PythonParser`, given the text rather than a file: it has no
+public way in for a source without one. What a cell adds is undone here: IPython compiles each
+top-level statement by itself, and lets `await` stand outside functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
+from types import CodeType
+
+from coverage.exceptions import NotPython
+from coverage.parser import PythonParser
+
+Arc = tuple[int, int]
+
+#: Where an arc leads that enters or leaves the code of a cell's own statements, as
+#: `ipycov.compiler` marks it. A function on line 1 leaves to -1, as IPython's unmarked code does.
+CELL = 0
+
+
+class CellAnalysis:
+    """What can run in a cell's text. Lines are 1-based lines of the text.
+
+    `python` is Python with one line for each typed one; `exclude` the regex of excluded lines,
+    `partial` that of lines that need not take all their branches.
+
+    Raises `coverage.exceptions.NotPython` when the text can't be parsed.
+    """
+
+    def __init__(self, python: str, name: str, exclude: str, partial: str) -> None:
+        self._python = python
+        self._partial = partial
+        self.parser = PythonParser(text=_parseable(python) or "\n", filename=name, exclude=exclude)
+        try:
+            self.parser.parse_source()
+        except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+            raise NotPython(f"Couldn't parse {name!r} as Python source: {error}") from error
+
+    @property
+    def statements(self) -> set[int]:
+        """The lines of statements."""
+        return self.parser.statements
+
+    @property
+    def excluded(self) -> set[int]:
+        """The lines that the exclusion patterns leave out."""
+        return self.parser.excluded
+
+    @cached_property
+    def no_branch(self) -> set[int]:
+        """The lines that need not take all their branches."""
+        return self.parser.lines_matching(self._partial) if self._partial else set()
+
+    @cached_property
+    def arcs(self) -> set[Arc]:
+        """The arcs that a module with this text could run."""
+        return self.parser.arcs()
+
+    def module_arcs(self, arcs: Iterable[Arc], entry: int) -> set[Arc]:
+        """Turn arcs that a cell ran into those that a module with its text runs.
+
+        A top-level statement leaves its code where the module's goes on to the next statement.
+        `entry` is the line that the cell's code starts on: that of its first statement, or of
+        the magic above it.
+        """
+        nested = self._lines_of_code_at(entry)
+        magic = entry not in self.parser.raw_statements
+        translated = set()
+        for start, end in arcs:
+            if start == CELL or (magic and start == entry):
+                translated.add((-1, end))
+            elif (
+                end == CELL
+                or (end == -entry and start > 0 and start not in nested)
+                or (magic and end == entry)
+            ):
+                translated.add((start, self._after(start)))
+            else:
+                translated.add((start, end))
+        return translated
+
+    def _lines_of_code_at(self, entry: int) -> frozenset[int]:
+        """The lines of the functions, classes and the like that start on line `entry`."""
+        if entry not in self.parser.raw_statements:
+            return frozenset()
+        code = compile(
+            self._tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+        )
+        return frozenset(
+            line
+            for nested in _nested_codes(code)
+            if nested.co_firstlineno == entry
+            for _, _, line in nested.co_lines()
+            if line
+        )
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        return ast.parse(self._python)
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        """First and last line of each top-level statement, decorators included."""
+        return [(_first_line(node), node.end_lineno or node.lineno) for node in self._tree.body]
+
+    def _after(self, line: int) -> int:
+        """The line that runs after the top-level statement on `line`, -1 after the last."""
+        spans = self._spans
+        for first, last in spans[bisect_right(spans, line, key=lambda span: span[0]) :]:
+            lines = sorted(
+                number for number in self.parser.raw_statements if first <= number <= last
+            )
+            if not lines:
+                continue  # such as `global x`, which leaves no code
+            start = self.parser.first_line(first)
+            return start if start in self.parser.first_lines(lines) else lines[0]
+        return -1
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _nested_codes(code: CodeType) -> Iterable[CodeType]:
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield const
+            yield from _nested_codes(const)
+
+
+def _parseable(python: str) -> str:
+    """`python` without the `await`s that only a cell may have outside functions.
+
+    coverage.py compiles the text as a module, where they are errors. What stands in for them has
+    the same lines and the same control flow. A text that fails otherwise is left as it is, for
+    coverage.py to say why.
+    """
+    if not re.search(r"\bawait\b|\basync\b", python):
+        return python
+    try:
+        compile(python, "<cell>", "exec", dont_inherit=True)
+    except SyntaxError:
+        pass
+    else:
+        return python
+    try:
+        tree = ast.parse(python)
+        tokens = list(tokenize.generate_tokens(io.StringIO(python).readline))
+    except (SyntaxError, tokenize.TokenError, ValueError):
+        return python
+    inside = [
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef)
+    ]
+    lines = python.split("\n")
+    for index in range(len(tokens) - 1, -1, -1):
+        token = tokens[index]
+        row, column = token.start
+        if any(first < row <= last for first, last in inside):
+            continue
+        if token.type == tokenize.NAME and token.string == "await":
+            new = "-"
+        elif token.type == tokenize.NAME and token.string == "async":
+            if tokens[index + 1].string == "def":
+                continue
+            new, token = "", token._replace(end=tokens[index + 1].start)
+        elif token.type == tokenize.STRING and token.start[0] == token.end[0]:
+            new = re.sub(r"\bawait\b", "-", token.string)  # in an f-string, before Python 3.12
+        else:
+            continue
+        lines[row - 1] = lines[row - 1][:column] + new + lines[row - 1][token.end[1] :]
+    return "\n".join(lines)

@@ -1,0 +1,124 @@
+"""What a cell is, and the book of all cells that a session has run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ipycov.lines import Translation, translate
+
+
+@dataclass(eq=False)
+class Cell:
+    """A cell's text under the name that its code was compiled with.
+
+    `filename` is the name in its code objects, as coverage.py records it. `typed` is the text as
+    the user typed it, `compiled` the text that IPython compiled, None where it is not known. `id`
+    is the front end's id of the cell, None where it sends none. `count` is the execution count
+    of its latest run. `counts` are those of all its runs.
+    """
+
+    filename: str
+    typed: str
+    compiled: str | None = None
+    id: str | None = None
+    count: int = 0
+    nested: int = 0
+    python_body: bool = False
+    error: str | None = None
+    replaced: bool = False
+
+    @property
+    def label(self) -> str:
+        """What reports call the cell: `In[n]`, n its latest execution count."""
+        return label_of(self.count) + (f".{self.nested}" if self.nested else "")
+
+    @cached_property
+    def translation(self) -> Translation:
+        """The cell's text as Python."""
+        return translate(self.typed, self.compiled, python_body=self.python_body)
+
+    def typed_line(self, compiled_line: int) -> int:
+        """The 1-based typed line of a 1-based line of the cell's code objects.
+
+        Zero stays zero: it stands for the cell itself, not for a line.
+        """
+        if compiled_line <= 0:
+            return compiled_line
+        headers = self.translation.compiled_headers
+        if headers:
+            return compiled_line + headers[0].line - 1
+        origin = self.translation.origin
+        if not origin:
+            return compiled_line
+        return origin[min(compiled_line, len(origin)) - 1]
+
+    def compiled_line(self, typed_line: int) -> int:
+        """The line of the cell's code objects for a typed line under a compiled header."""
+        return typed_line - self.translation.compiled_headers[0].line + 1
+
+    def body_was_compiled(self) -> None:
+        """Take note that the magic above the body ran it as Python."""
+        if not self.python_body:
+            self.python_body = True
+            self.__dict__.pop("translation", None)
+
+
+def label_of(count: int) -> str:
+    """The name of the cell with the execution count `count`, and of what it ran."""
+    return f"In[{count}]"
+
+
+class CellBook:
+    """Every cell that a session has compiled, found by its filename and by its id."""
+
+    def __init__(self) -> None:
+        self._by_filename: dict[str, Cell] = {}
+        self._by_id: dict[str, Cell] = {}
+
+    def __iter__(self) -> Iterator[Cell]:
+        """The cells as they are now, in the order of their execution counts."""
+        current = [cell for cell in self._by_filename.values() if not cell.replaced]
+        return iter(sorted(current, key=lambda cell: (cell.count, cell.nested)))
+
+    def __contains__(self, filename: object) -> bool:
+        return filename in self._by_filename
+
+    def get(self, filename: str) -> Cell | None:
+        """The cell whose code is compiled under `filename`, replaced or not."""
+        return self._by_filename.get(filename)
+
+    def filename_for(self, filename: str, typed: str, id: str | None) -> str:
+        """A name for a cell's code that no other cell has.
+
+        A front end's cells are told apart by their ids, but IPython names code by its text: the
+        second cell with the same text gets a name of its own.
+        """
+        stem, extension = os.path.splitext(filename)
+        candidate, number = filename, 1
+        while (holder := self._by_filename.get(candidate)) is not None:
+            if holder.typed == typed and (id is None or holder.id is None or holder.id == id):
+                break
+            number += 1
+            candidate = f"{stem}_{number}{extension}"
+        return candidate
+
+    def add(
+        self, filename: str, typed: str, compiled: str | None, id: str | None, count: int
+    ) -> Cell:
+        """Record a run of a cell, whose text replaces what the cell with that id held before."""
+        cell = self._by_filename.get(filename)
+        if cell is None or cell.typed != typed:
+            cell = self._by_filename[filename] = Cell(filename, typed, compiled)
+        cell.replaced = False
+        cell.error = None
+        cell.count = count
+        if id is not None:
+            before = self._by_id.get(id)
+            if before is not None and before is not cell:
+                before.replaced = True
+            cell.id = id
+            self._by_id[id] = cell
+        return cell

@@ -1,0 +1,251 @@
+"""The shell's compiler, watched: which cell each code object comes from, and on which line.
+
+IPython has no hook for the name that a cell's code gets or for the code that magics compile, so
+the class of the shell's compiler is replaced by a subclass of itself while ipycov is loaded.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import linecache
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from ipycov.cells import Cell, CellBook
+from ipycov.lines import rows, translate
+from ipycov.locations import holds_code_at, starting_at_zero
+
+#: The name under which %cov compiles the statement on its line.
+COV_STATEMENT = "<cov>"
+
+#: The names under which IPython's %time and %timeit, and %cov, compile statements. coverage.py
+#: measures no file whose name starts with "<".
+TIMED = frozenset({"<timed exec>", "<timed eval>", "<magic-timeit>", COV_STATEMENT})
+
+
+@dataclass
+class Run:
+    """A cell that is about to be compiled: its typed text and the front end's id.
+
+    `outer` is the execution count of the cell whose code had IPython run this one, if one had.
+    """
+
+    typed: str
+    id: str | None
+    outer: int | None = None
+
+
+@dataclass
+class _Fragment:
+    """A cell magic's body that is compiled by itself, and where its lines stand in the cell."""
+
+    filename: str
+    line_of: Callable[[int], int]
+
+
+class CellCompiler:
+    """Gives the code of cells its names and lines, and writes the cells into `book`.
+
+    `compiled` is called with each cell that is about to run.
+    """
+
+    def __init__(self, book: CellBook, compiled: Callable[[Cell], None]) -> None:
+        self.book = book
+        self._compiled = compiled
+        self.expected: Run | None = None
+        self.next_name: str | None = None
+        self._cells: dict[str, Cell] = {}  # by the name in the code objects
+        self._fragment: _Fragment | None = None
+
+    def install(self, compiler: Any) -> None:
+        """Watch `compiler`, an IPython `CachingCompiler`."""
+        if not isinstance(compiler, _Watched):
+            compiler.__class__ = _watched_class(type(compiler))
+        compiler.__dict__["_ipycov"] = self
+
+    def uninstall(self, compiler: Any) -> None:
+        """Leave `compiler` as it was."""
+        compiler.__dict__.pop("_ipycov", None)
+        if isinstance(compiler, _Watched) and type(compiler).__mro__[1] is _Watched:
+            compiler.__class__ = type(compiler).__mro__[2]
+
+    def name(self, compiler: Any, typed: str, compiled: str, count: int) -> str | None:
+        """The name for the text that is being compiled; None where it is no cell of a user's."""
+        run, self.expected = self.expected, None
+        if run is None or run.typed != typed:
+            return None
+        fragment = self._body_of_running_cell(typed, compiled)
+        if fragment is not None:
+            self._fragment = fragment
+            return fragment.filename
+        name = compiler.get_code_name(typed, compiled, count)
+        if name.startswith("<"):
+            name = _measurable_name(typed)
+        name = self.book.filename_for(name, typed, run.id)
+        number = count if run.outer is None else run.outer
+        cell = self.book.add(os.path.realpath(name), typed, compiled, run.id, number)
+        if run.outer is not None and not cell.nested:
+            cell.nested = 1 + sum(other.nested > 0 for other in self.book if other.count == number)
+        self._cells[name] = cell
+        self._compiled(cell)
+        return name
+
+    def text_was_cached(self, name: str) -> None:
+        """Put a cell whose body is compiled apart into `linecache` with its lines in place."""
+        cell = self._cells.get(name)
+        if cell is None or not cell.translation.compiled_headers:
+            return
+        first = cell.translation.compiled_headers[0].line
+        lines = [row + "\n" for row in cell.translation.python.split("\n")][first - 1 :]
+        lines[0] = (cell.compiled or lines[0]).split("\n")[0] + "\n"
+        linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
+
+    def place(self, tree: Any, filename: str) -> None:
+        """Give the nodes of a magic's body the lines that they have in the cell."""
+        fragment, self._fragment = self._fragment, None
+        if fragment is not None and fragment.filename == filename:
+            relocate(tree, fragment.line_of)
+
+    def place_timed(self, tree: Any) -> str | None:
+        """Give the nodes that %time or %timeit compiles their lines; return the cell's name."""
+        running = self._running_cell()
+        if running is None or not isinstance(tree, ast.AST):
+            return None
+        name, cell, line = running
+        header = _header_at(cell, line)
+
+        def line_of(number: int) -> int:
+            origin = cell.translation.origin
+            if header is None or not origin:
+                return line
+            return cell.compiled_line(origin[min(max(number, 1), len(origin)) - 1])
+
+        loop = _timeit_loop(tree)
+        if loop is None:
+            relocate(tree, line_of)
+        else:
+            body, loop.body = loop.body, []
+            relocate(tree, lambda number: line)
+            loop.body = body
+            for statement in body:
+                relocate(statement, line_of)
+        return name
+
+    def mark(self, code: CodeType, filename: str) -> CodeType:
+        """Tell the exits of a cell's own code from those of functions on its first line."""
+        if filename in self._cells and code.co_firstlineno == 1 and holds_code_at(code, 1):
+            return starting_at_zero(code)
+        return code
+
+    def _body_of_running_cell(self, typed: str, compiled: str) -> _Fragment | None:
+        running = self._running_cell()
+        if running is None:
+            return None
+        name, cell, line = running
+        above = cell.typed_line(line)
+        if _header_at(cell, line) is None or rows(typed.rstrip()) != rows(
+            "\n".join(rows(cell.typed)[above:]).rstrip()
+        ):
+            return None
+        body = translate(typed, compiled)
+        if body.compiled_headers:
+            call = body.compiled_headers[0].line
+            return _Fragment(name, lambda _: cell.compiled_line(above + call))
+        cell.body_was_compiled()
+        self.text_was_cached(name)
+
+        def line_of(number: int) -> int:
+            at = body.origin[min(max(number, 1), len(body.origin)) - 1]
+            return cell.compiled_line(above + at)
+
+        return _Fragment(name, line_of)
+
+    def _running_cell(self) -> tuple[str, Cell, int] | None:
+        """The innermost cell on this thread's stack, its code's name and its compiled line."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            cell = self._cells.get(frame.f_code.co_filename)
+            if cell is not None:
+                return frame.f_code.co_filename, cell, frame.f_lineno
+            frame = frame.f_back  # type: ignore[assignment]
+        return None
+
+
+class _Watched:
+    """Mixed in before an IPython compiler's own class; delegates to the `CellCompiler`."""
+
+    def cache(self, transformed_code: str, number: int = 0, raw_code: str | None = None) -> str:
+        watcher: CellCompiler | None = self.__dict__.get("_ipycov")
+        if watcher is None:
+            return super().cache(transformed_code, number, raw_code)  # type: ignore[misc,no-any-return]
+        raw = transformed_code if raw_code is None else raw_code
+        watcher.next_name = watcher.name(self, raw, transformed_code, number)
+        try:
+            name: str = super().cache(transformed_code, number, raw_code)  # type: ignore[misc]
+        finally:
+            watcher.next_name = None
+        watcher.text_was_cached(name)
+        return name
+
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
+        watcher: CellCompiler | None = self.__dict__.get("_ipycov")
+        if watcher is not None and watcher.next_name is not None:
+            return watcher.next_name
+        return super().get_code_name(raw_code, transformed_code, number)  # type: ignore[misc,no-any-return]
+
+    def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
+        tree = super().ast_parse(source, filename, symbol)  # type: ignore[misc]
+        watcher: CellCompiler | None = self.__dict__.get("_ipycov")
+        if watcher is not None:
+            watcher.place(tree, filename)
+        return tree
+
+    def __call__(self, source: Any, filename: str, symbol: str, *args: Any, **kwargs: Any) -> Any:
+        watcher: CellCompiler | None = self.__dict__.get("_ipycov")
+        if watcher is not None and filename in TIMED:
+            filename = watcher.place_timed(source) or filename
+        code = super().__call__(source, filename, symbol, *args, **kwargs)  # type: ignore[misc]
+        return code if watcher is None else watcher.mark(code, filename)
+
+
+def relocate(tree: ast.AST, line_of: Callable[[int], int]) -> None:
+    """Give each node of `tree` the lines that `line_of` gives for its own."""
+    for node in ast.walk(tree):
+        if getattr(node, "lineno", None) is None:
+            continue
+        assert isinstance(node, (ast.stmt, ast.expr)) or hasattr(node, "lineno")
+        start, end = line_of(node.lineno), line_of(node.end_lineno or node.lineno)  # type: ignore[attr-defined]
+        node.lineno, node.end_lineno = start, max(start, end)  # type: ignore[attr-defined]
+        if node.lineno == node.end_lineno and node.end_col_offset is not None:  # type: ignore[attr-defined]
+            node.end_col_offset = max(node.col_offset, node.end_col_offset)  # type: ignore[attr-defined]
+
+
+def _watched_class(compiler_class: type) -> type:
+    return type(compiler_class.__name__, (_Watched, compiler_class), {})
+
+
+def _header_at(cell: Cell, compiled_line: int) -> Any:
+    line = cell.typed_line(compiled_line)
+    return next((h for h in cell.translation.compiled_headers if h.line == line), None)
+
+
+def _timeit_loop(tree: ast.AST) -> ast.For | None:
+    """The loop of the function that %timeit puts around its statements."""
+    if not isinstance(tree, ast.Module) or len(tree.body) != 1:
+        return None
+    function = tree.body[0]
+    if not isinstance(function, ast.FunctionDef) or function.name != "inner":
+        return None
+    return next((node for node in function.body if isinstance(node, ast.For)), None)
+
+
+def _measurable_name(typed: str) -> str:
+    """A file name like those that ipykernel gives to cells, for a text typed in a terminal."""
+    digest = hashlib.sha1(typed.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+    return os.path.join(tempfile.gettempdir(), f"ipython_{os.getpid()}", f"{digest[:12]}.py")

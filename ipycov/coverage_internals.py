@@ -1,0 +1,156 @@
+"""Every use that ipycov makes of what coverage.py does not document, each with its reason.
+
+A test per function fails when coverage.py changes what it relies on. Parsing, in
+`ipycov.analysis`, and the reporters, in `ipycov.report`, are the other two places.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tokenize
+from collections.abc import Callable, Iterable, Sequence
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from types import CodeType, FrameType
+from typing import Any
+
+import coverage
+from coverage.results import Analysis
+
+_PACKAGE = os.path.join(os.path.realpath(os.path.dirname(__file__)), "")
+_SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+
+
+def core_name(cov: coverage.Coverage) -> str:
+    """The core that a started `cov` measures with: ctrace, pytrace or sysmon.
+
+    `[run] core` says what was asked for, not what is used.
+    """
+    name = cov._collector.tracer_name()  # type: ignore[union-attr]
+    return {"CTracer": "ctrace", "PyTracer": "pytrace", "SysMonitor": "sysmon"}.get(name, name)
+
+
+def always_measure(cov: coverage.Coverage, is_cell: Callable[[str], bool]) -> None:
+    """Measure the files that `is_cell` knows whatever `source`, `include` and `omit` say.
+
+    Those options choose among modules. ipycov's own, which run around each cell, are never
+    measured. A file tracer could do the same, but it makes the C tracer
+    call Python for every line and is not supported by sys.monitoring at all.
+    """
+    inorout: Any = cov._inorout
+    decide = inorout.check_include_omit_etc
+
+    def check(filename: str, frame: FrameType | None) -> str | None:
+        if is_cell(filename):
+            return None
+        if filename.startswith(_PACKAGE):
+            return "is part of ipycov"
+        return decide(filename, frame)  # type: ignore[no-any-return]
+
+    inorout.check_include_omit_etc = check
+
+
+def measured_since_flush(cov: coverage.Coverage) -> set[str]:
+    """The names of the files that have data which `cov` has not yet put into its CoverageData.
+
+    Asking the CoverageData for what changed would mean a query for each file there is.
+    """
+    data: dict[str, set[Any]] = cov._collector.data  # type: ignore[union-attr]
+    return {filename for filename, measured in data.copy().items() if measured}
+
+
+def suspended_code(cov: coverage.Coverage) -> list[CodeType]:
+    """Code that a sysmon `cov` has seen start and that may be gone on with after a restart.
+
+     Generators, coroutines and functions of other threads get no start event when they go on, and
+     a tracer that has not seen code start drops its lines
+    .
+    """
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    running = {id(frame.f_code) for frame in _frames()}
+    return [
+        code
+        for code in list(tracer.code_objects)
+        if tracer.code_infos[id(code)].tracing
+        and (code.co_flags & _SUSPENDABLE or id(code) in running)
+    ]
+
+
+def resume_code(cov: coverage.Coverage, codes: Iterable[CodeType]) -> None:
+    """Let a restarted sysmon `cov` measure `codes` as if each had started under it."""
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    for code in codes:
+        tracer.sysmon_py_start(code, 0)
+
+
+def know_multiline_statements(
+    cov: coverage.Coverage, map_for: Callable[[str], dict[int, int] | None]
+) -> None:
+    """Let a sysmon `cov` that measures branches know the multi-line statements of cells.
+
+    It reads them from the source file, and a cell has none.
+    """
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    if hasattr(tracer, "multiline_maps"):
+        tracer.multiline_maps = _MultilineMaps(map_for)
+
+
+class _MultilineMaps(dict[str, dict[int, int]]):
+    def __init__(self, map_for: Callable[[str], dict[int, int] | None]) -> None:
+        self._map_for = map_for
+
+    def get(self, filename: str, default: Any = None) -> Any:
+        known = super().get(filename)
+        if known is None:
+            known = self._map_for(filename)
+            if known is not None:
+                self[filename] = known
+        return default if known is None else known
+
+
+def unexecuted_files(cov: coverage.Coverage) -> list[str]:
+    """The files under `source` that a report lists though nothing of them ran.
+
+    coverage.py adds them when it saves, with a search of all directories that a cell can't wait
+    for.
+    """
+    if cov._inorout is None:
+        return []
+    return [path for path, plugin in cov._inorout.find_possibly_unexecuted_files() if not plugin]
+
+
+def unimported_source(cov: coverage.Coverage) -> list[str]:
+    """The packages named as `source` that were never measured."""
+    return list(cov._inorout.source_pkgs_unmatched) if cov._inorout else []
+
+
+def multiline_map(text: str) -> dict[int, int]:
+    """Which line starts the statement that each line of a multi-line statement belongs to."""
+    try:
+        from coverage.parser import multiline_map_from_text
+    except ImportError:  # an older coverage.py, whose tracer has no such map either
+        return {}
+    try:
+        return multiline_map_from_text(text)
+    except (tokenize.TokenError, SyntaxError):
+        return {}
+
+
+def narrowed(analysis: Analysis, regions: Sequence[set[int]]) -> list[Analysis]:
+    """The analysis of each of `regions`, sets of lines that share none."""
+    try:
+        from coverage.results import AnalysisNarrower
+    except ImportError:  # an older coverage.py, whose analyses do it themselves
+        return [analysis.narrow(region) for region in regions]  # type: ignore[attr-defined]
+    narrower = AnalysisNarrower(analysis)
+    narrower.add_regions(regions)
+    return [narrower.narrow(region) for region in regions]
+
+
+def _frames() -> Iterable[FrameType]:
+    """Every frame of every thread."""
+    for frame in sys._current_frames().values():
+        at: FrameType | None = frame
+        while at is not None:
+            yield at
+            at = at.f_back

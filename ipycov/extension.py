@@ -1,0 +1,185 @@
+"""The IPython extension: hooks, traits and magics on a shell, and off again."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from traitlets import Bool, Enum, List, Unicode, Union
+from traitlets.config import Configurable
+
+from ipycov.magics import CoverageMagics
+from ipycov.measure import Options
+from ipycov.session import Session
+
+_ATTRIBUTE = "_ipycov"
+
+
+class IPyCov(Configurable):
+    """What ipycov measures, under coverage.py's names.
+
+    Set with `%config IPyCov.branch = True` or in IPython's configuration files; it takes effect
+    from the next cell on. What is not set is as coverage.py's configuration file says.
+    """
+
+    branch = Bool(None, allow_none=True, help="Measure branches as well as lines.").tag(config=True)
+    source = List(
+        Unicode(),
+        default_value=None,
+        allow_none=True,
+        help="Directories and packages to measure; the cells are always measured.",
+    ).tag(config=True)
+    include = List(
+        Unicode(), default_value=None, allow_none=True, help="Patterns of files to measure."
+    ).tag(config=True)
+    omit = List(
+        Unicode(), default_value=None, allow_none=True, help="Patterns of files not to measure."
+    ).tag(config=True)
+    concurrency = List(
+        Unicode(), default_value=None, allow_none=True, help="Concurrency libraries in use."
+    ).tag(config=True)
+    cover_pylib = Bool(
+        None, allow_none=True, help="Measure the standard library and installed packages too."
+    ).tag(config=True)
+    timid = Bool(None, allow_none=True, help="Use a slower, simpler trace function.").tag(
+        config=True
+    )
+    core = Enum(
+        ["ctrace", "pytrace", "sysmon"],
+        default_value=None,
+        allow_none=True,
+        help="How to measure. By default the fastest core that can measure what is asked for.",
+    ).tag(config=True)
+    config_file = Union(
+        [Bool(), Unicode()],
+        default_value=True,
+        help="coverage.py's configuration file; True finds it as coverage.py does, False reads "
+        "none.",
+    ).tag(config=True)
+
+    def options(self) -> Options:
+        """The traits as they are now."""
+
+        def listed(value: list[str] | None) -> tuple[str, ...] | None:
+            return tuple(value) if value is not None else None
+
+        return Options(
+            branch=self.branch,
+            source=listed(self.source),
+            include=listed(self.include),
+            omit=listed(self.omit),
+            concurrency=listed(self.concurrency),
+            cover_pylib=self.cover_pylib,
+            timid=self.timid,
+            core=self.core,
+            config_file=self.config_file,
+        )
+
+
+class Extension:
+    """ipycov on one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.traits = IPyCov(parent=shell)
+        self.session = Session(self.traits.options, _say)
+        self.magics = CoverageMagics(shell, self.session)
+        self._requests: list[tuple[str, Any]] = []
+        self._pre_run_cell = self._guarded(self.pre_run_cell)
+        self._post_run_cell = self._guarded(self.post_run_cell)
+
+    def load(self) -> None:
+        """Put the hooks, traits and magics on the shell."""
+        shell = self.shell
+        shell.events.register("pre_run_cell", self._pre_run_cell)
+        shell.events.register("post_run_cell", self._post_run_cell)
+        shell.register_magics(self.magics)
+        shell.configurables.append(self.traits)
+        shell.input_transformers_cleanup.insert(0, self.magics.transform)
+        self.session.compiler.install(shell.compile)
+
+    def unload(self) -> None:
+        """Take off everything that `load` put on."""
+        shell = self.shell
+        for event, hook in (
+            ("pre_run_cell", self._pre_run_cell),
+            ("post_run_cell", self._post_run_cell),
+        ):
+            if hook in shell.events.callbacks[event]:
+                shell.events.unregister(event, hook)
+        for kind, names in self.magics.magics.items():
+            registered = shell.magics_manager.magics[kind]
+            for name in names:
+                if getattr(registered.get(name), "__self__", None) is self.magics:
+                    del registered[name]
+        shell.magics_manager.registry.pop(type(self.magics).__name__, None)
+        for held in (shell.configurables, shell.input_transformers_cleanup):
+            for mine in (self.traits, self.magics.transform):
+                if mine in held:
+                    held.remove(mine)
+        self.session.close()
+        self.session.compiler.uninstall(shell.compile)
+
+    def pre_run_cell(self, info: Any) -> None:
+        """Begin to measure a cell."""
+        request = self.magics.asked_for(info.raw_cell)
+        options = self.magics.measuring(request) if request is not None else None
+        self._requests.append((info.raw_cell, request))
+        self.session.begin(info.raw_cell, getattr(info, "cell_id", None), options)
+
+    def post_run_cell(self, result: Any) -> None:
+        """End measuring a cell, and show what it covered if it was run with %%cov."""
+        typed = result.info.raw_cell if result is not None else self._last_typed()
+        ran = self.session.end(typed, getattr(result, "error_before_exec", None))
+        request = None
+        while self._requests and ran is not None:
+            begun, request = self._requests.pop()
+            if begun == typed:
+                break
+        if ran is None or request is None or not ran.asked:
+            return
+        under = self.magics.show(ran, request)
+        if under is not None and result is not None and result.success:
+            result.error_in_exec = under
+            self.shell.last_execution_succeeded = False
+            self.shell.showtraceback((type(under), under, None))
+
+    def _last_typed(self) -> str:
+        return self._requests[-1][0] if self._requests else ""
+
+    def _guarded(self, hook: Callable[[Any], None]) -> Callable[[Any], None]:
+        """`hook`, with errors of ipycov's own kept away from the user's cell."""
+
+        @functools.wraps(hook)
+        def guarded(event: Any) -> None:
+            try:
+                hook(event)
+            except Exception as error:  # the user's cell comes first
+                self.session.say_once(
+                    f"ipycov: an error of its own, please report it: "
+                    f"{type(error).__name__}: {error}; this cell may not be measured"
+                )
+
+        return guarded
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def load(shell: Any) -> None:
+    """Load ipycov into `shell`, where it is not loaded yet."""
+    if getattr(shell, _ATTRIBUTE, None) is None:
+        extension = Extension(shell)
+        extension.load()
+        setattr(shell, _ATTRIBUTE, extension)
+
+
+def unload(shell: Any) -> None:
+    """Take ipycov off `shell`, where it is loaded."""
+    extension: Extension | None = getattr(shell, _ATTRIBUTE, None)
+    if extension is not None:
+        delattr(shell, _ATTRIBUTE)
+        extension.unload()

@@ -1,0 +1,276 @@
+"""The magics: each parses, calls the session, and shows what comes back."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
+
+from ipycov import covered, view
+from ipycov.compiler import COV_STATEMENT
+from ipycov.errors import IPyCovError, UnderThreshold
+from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
+from ipycov.measure import Options
+from ipycov.report import FORMATS, Problem, Report, ReportOptions
+from ipycov.session import Ran, Session
+
+
+@magics_class
+class CoverageMagics(Magics):
+    """Coverage of the cells of a notebook, and of the modules that they import."""
+
+    def __init__(self, shell: Any, session: Session) -> None:
+        super().__init__(shell)
+        self._session = session
+
+    @magic_arguments()
+    @argument("--branch", action="store_true", default=None, help="Measure branches too.")
+    @argument(
+        "--source",
+        action="append",
+        metavar="SRC",
+        help="Measure only modules in this directory or package; may be given several times. The "
+        "cells are always measured.",
+    )
+    @argument("--include", action="append", metavar="PAT", help="Measure only files like this.")
+    @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")
+    @argument(
+        "--fail-under",
+        type=float,
+        metavar="N",
+        help="Fail when the cell's coverage is less than N percent.",
+    )
+    @argument("-q", "--quiet", action="store_true", help="Measure, but show nothing.")
+    @argument("statement", nargs="*", help="With %%cov on a line: the statement to run.")
+    @line_cell_magic
+    def cov(self, line: str, cell: str | None = None) -> Any:
+        """Run a cell, or the statement on the line, and show what it covered.
+
+        The cell runs as it would without the magic. What is shown is the cell itself and each
+        function that it reached in other cells and modules, with the lines and branches missed.
+        It works while measuring is off, and what it measures counts in later reports.
+        """
+        options, statement = _split(line)
+        request = self.requested(options)
+        ran = self._session.begin_line(self.measuring(request))
+        under = None
+        try:
+            value = self._run(statement if cell is None else cell)
+        finally:
+            self._session.end_line(ran, resume=self._session.measuring)
+            under = self.show(ran, request)
+        if under is not None:
+            raise under
+        return value
+
+    @magic_arguments()
+    @argument("format", nargs="?", default="text", help="One of: " + ", ".join(FORMATS) + ".")
+    @argument("-o", "--output", metavar="PATH", help="Where to write the report.")
+    @argument("-m", "--show-missing", action="store_true", default=None, help="List missed lines.")
+    @argument(
+        "--skip-covered",
+        action="store_true",
+        default=None,
+        help="Leave out files with 100 percent coverage.",
+    )
+    @argument("--sort", metavar="COLUMN", help="Sort by name, stmts, miss, branch, brpart, cover.")
+    @argument("--include", action="append", metavar="PAT", help="Report only files like this.")
+    @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")
+    @argument("--fail-under", type=float, metavar="N", help="Fail when the total is less than N.")
+    @argument(
+        "--show-contexts",
+        action="store_true",
+        default=None,
+        help="Tell which cells ran each line, in html and json.",
+    )
+    @argument("--precision", type=int, metavar="N", help="Digits after the decimal point.")
+    @line_magic
+    def coverage_report(self, line: str) -> None:
+        """Report the coverage of all cells and modules measured so far.
+
+        Without -o, text, markdown and html are shown in the notebook; json, xml and lcov are
+        written where coverage.py writes them. html shows the annotated source, and with -o writes
+        coverage.py's site to that directory.
+        """
+        arguments = parse_argstring(self.coverage_report, line)
+        if arguments.format not in FORMATS:
+            raise UsageError(
+                f"there is no report format {arguments.format!r}; choose from {', '.join(FORMATS)}"
+            )
+        options = ReportOptions(
+            arguments.show_missing,
+            arguments.skip_covered,
+            arguments.sort,
+            _patterns(arguments.include),
+            _patterns(arguments.omit),
+            arguments.fail_under,
+            arguments.show_contexts,
+            arguments.precision,
+        )
+        try:
+            cov, problems = self._session.report()
+            report = Report(cov, options)
+            total = self._show_report(report, arguments.format, arguments.output, problems)
+            report.check_threshold(total)
+        except UnderThreshold:
+            raise
+        except IPyCovError as error:
+            raise UsageError(str(error)) from None
+
+    @line_magic
+    def coverage_start(self, line: str) -> None:
+        """Measure cells again, from the next one on."""
+        _no_arguments("coverage_start", line)
+        self._session.measuring = True
+
+    @line_magic
+    def coverage_stop(self, line: str) -> None:
+        """Stop measuring cells; what was measured is kept."""
+        _no_arguments("coverage_stop", line)
+        self._session.measuring = False
+
+    @line_magic
+    def coverage_erase(self, line: str) -> None:
+        """Forget all that was measured so far."""
+        _no_arguments("coverage_erase", line)
+        self._session.erase()
+
+    # ---------------------------------------------------------------- %%cov without its magic
+
+    def transform(self, lines: list[str]) -> list[str]:
+        """Take `%%cov` off a cell, or `%cov` off a cell's only line, for IPython to run the rest.
+
+        This way the cell runs as it would without, awaits, errors, results and all. What can't
+        be parsed stays, for the magic to say what is wrong with it.
+        """
+        text = "".join(lines)
+        if "%cov" not in text:
+            return lines
+        found = headers(text)
+        try:
+            if found and found[0].name == OWN_CELL_MAGIC:
+                body = rows(text)[found[0].line :]
+                self.requested(found[0].arguments)
+                return [row + "\n" for row in body] if any(row.strip() for row in body) else lines
+            alone = own_statement(rows(text))
+            if alone is not None:
+                self.requested(alone[0])
+                return [alone[1] + "\n"]
+        except UsageError:
+            pass
+        return lines
+
+    def asked_for(self, typed: str) -> Any:
+        """The arguments of the `%%cov` or `%cov` that a cell is run with, else None."""
+        if "%cov" not in typed:
+            return None
+        alone = own_statement(rows(typed))
+        options = [h.arguments for h in headers(typed) if h.name == OWN_CELL_MAGIC]
+        try:
+            return self.requested(options[0] if options else alone[0]) if options or alone else None
+        except UsageError:
+            return None
+
+    def requested(self, options: str) -> Any:
+        """The parsed options of %cov. Raises UsageError when they are wrong."""
+        arguments = parse_argstring(self.cov, options)
+        if arguments.statement:
+            raise UsageError(
+                f"%%cov takes options only, not {' '.join(arguments.statement)!r}; the code to run "
+                "goes below it"
+            )
+        return arguments
+
+    def measuring(self, request: Any) -> Options:
+        """What to measure for `request`: the session's options, and those it gives itself."""
+        given = {
+            "branch": request.branch,
+            "source": _patterns(request.source),
+            "include": _patterns(request.include),
+            "omit": _patterns(request.omit),
+        }
+        return replace(
+            self._session.options(),
+            **{name: value for name, value in given.items() if value is not None},
+        )
+
+    def show(self, ran: Ran, request: Any) -> UnderThreshold | None:
+        """Show what a run covered; return what is wrong with it, if its options ask for more."""
+        if ran.measurement is None or not ran.touched:
+            return None
+        cov, problems = self._session.report_on(ran)
+        shown, total = covered.by_run(cov, ran.cell.label if ran.cell else "")
+        if not request.quiet and shown:
+            display(view.run(shown, [str(problem) for problem in problems]))
+        try:
+            Report(cov, ReportOptions(fail_under=request.fail_under or 0)).check_threshold(total)
+        except UnderThreshold as error:
+            return error
+        return None
+
+    # ---------------------------------------------------------------- private
+
+    def _show_report(
+        self, report: Report, format: str, path: str | None, problems: Sequence[Problem]
+    ) -> float:
+        notes = [str(problem) for problem in problems]
+        if path is not None or format in ("json", "xml", "lcov"):
+            written, total = report.write(format, path)
+            print("\n".join([f"Wrote {format} report to {written}", *notes]))
+            return total
+        if format == "markdown":
+            text, total = report.render("markdown")
+            display(view.Shown(text, markdown=text, notes=notes))
+            return total
+        if format == "html":
+            sources = [covered.whole(*analysed) for analysed in report.analysed()]
+            table = report.table()
+            display(view.annotated(table.text, table.percent, sources, notes))
+            return table.percent
+        table = report.table()
+        display(
+            view.Shown(
+                table.text,
+                view.table(table.header, table.rows, table.total),
+                notes=[*table.notes, *notes],
+            )
+        )
+        return table.percent
+
+    def _run(self, source: str) -> Any:
+        """Run `source` in the user's namespace and return the value of its last expression."""
+        shell = self.shell
+        tree = shell.transform_ast(shell.compile.ast_parse(shell.transform_cell(source)))
+        value = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            value = ast.Expression(tree.body.pop().value)
+        for part, mode in ((tree, "exec"), (value, "eval")):
+            if part is None or not getattr(part, "body", None):
+                continue
+            code = shell.compile(part, COV_STATEMENT, mode)
+            result = eval(code, shell.user_ns)  # noqa: S307 - it is the user's own statement
+        return result if value is not None else None
+
+
+def _split(line: str) -> tuple[str, str]:
+    """The options and the statement of a `%cov` line."""
+    alone = own_statement([f"%cov {line}"])
+    return alone if alone is not None else (line, "")
+
+
+def _patterns(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Patterns given one by one or with commas between, as coverage.py takes them."""
+    if given is None:
+        return None
+    return tuple(part.strip("'\"") for each in given for part in each.split(",") if part)
+
+
+def _no_arguments(name: str, line: str) -> None:
+    if line.strip():
+        raise UsageError(f"%{name} takes no arguments, not {line.strip()!r}")

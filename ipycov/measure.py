@@ -1,0 +1,222 @@
+"""Measuring: the only owner of `coverage.Coverage` objects that collect."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from types import CodeType
+from typing import Any
+
+import coverage
+from coverage import CoverageData
+
+from ipycov import coverage_internals
+from ipycov.errors import IPyCovError
+
+#: coverage.py's warnings that say nothing a notebook's user could act on, or that do not hold:
+#: each cell is started anew, so that sys.monitoring keeps its contexts; what was never imported
+#: is said in the report; and a user's own trace function is theirs to set.
+_NEEDLESS_WARNINGS = [
+    "no-sysmon-context",
+    "no-data-collected",
+    "module-not-imported",
+    "module-not-measured",
+    "module-not-python",
+    "trace-changed",
+]
+
+
+class CannotMeasure(IPyCovError):
+    """A cell can't be measured; the message says why."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure and how, under coverage.py's names. None leaves it to the config file."""
+
+    branch: bool | None = None
+    source: tuple[str, ...] | None = None
+    include: tuple[str, ...] | None = None
+    omit: tuple[str, ...] | None = None
+    concurrency: tuple[str, ...] | None = None
+    cover_pylib: bool | None = None
+    timid: bool | None = None
+    core: str | None = None
+    config_file: str | bool = True
+
+    def coverage_arguments(self) -> dict[str, Any]:
+        """The arguments of `coverage.Coverage` that say the same."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        del given["core"]
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+
+@dataclass
+class KnownCells:
+    """What measuring must know of cells: which files they are, and their multi-line statements."""
+
+    is_cell: Callable[[str], bool]
+    multiline_map: Callable[[str], dict[int, int] | None]
+
+
+@dataclass
+class Measurement:
+    """One `coverage.Coverage` that is started and stopped around cells.
+
+    Raises `coverage.exceptions.ConfigError` for options or a config file that coverage.py refuses.
+    """
+
+    options: Options
+    cells: KnownCells
+    data_file: str | None = None
+    changed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        arguments = self.options.coverage_arguments()
+        self.coverage = coverage.Coverage(data_file=self.data_file, **arguments)
+        disabled = self._option("disable_warnings") or []
+        self.coverage.set_option("run:disable_warnings", [*disabled, *_NEEDLESS_WARNINGS])
+        # Contexts are the cells; subprocesses and the like are patched by the user's own runs.
+        for option, nothing in (("dynamic_context", None), ("context", None), ("patch", [])):
+            self.coverage.set_option(f"run:{option}", nothing)
+        if self.data_file is not None:
+            self.coverage.set_option("run:parallel", False)
+        self._uses_monitoring = self._choose_core()
+        self.data: CoverageData = self.coverage.get_data()
+        self.branch = bool(self._option("branch"))
+        self._begun = False
+        self._suspended = False
+        self._thread_trace: Any = None
+        self._threads_before: set[int | None] = set()
+        self._unfinished: list[CodeType] = []
+
+    @property
+    def core(self) -> str:
+        """The core in use once measuring has begun: ctrace, pytrace or sysmon."""
+        if self._begun:
+            return coverage_internals.core_name(self.coverage)
+        return "sysmon" if self._uses_monitoring else "ctrace"
+
+    def start(self, context: str) -> None:
+        """Measure this thread, and those started from now on, as `context`.
+
+        Raises `CannotMeasure` when something else holds what the core needs.
+        """
+        if self._suspended:
+            self._go_on()
+        else:
+            self._begin()
+        self.coverage.switch_context(context)
+
+    def switch(self, context: str) -> set[str]:
+        """Go on measuring as `context`; return the names of the files that have new data."""
+        touched = coverage_internals.measured_since_flush(self.coverage)
+        self.coverage.switch_context(context)
+        self.changed |= touched
+        if self._uses_monitoring:
+            sys.monitoring.restart_events()  # each line is told once; now it must be told again
+        return touched
+
+    def stop(self) -> set[str]:
+        """Stop measuring and keep the data; return the names of the files that have new data."""
+        if not self._uses_monitoring and _is_coverages(sys.gettrace()):
+            sys.settrace(None)
+        touched = coverage_internals.measured_since_flush(self.coverage)
+        self.coverage.switch_context("")
+        self.changed |= touched
+        if self._uses_monitoring:
+            self._unfinished = coverage_internals.suspended_code(self.coverage)
+            self._end()
+        elif self._other_threads_run() or coverage.Coverage.current() is not self.coverage:
+            # coverage.py would end the measuring of those threads for good.
+            self._suspended = True
+            if threading.gettrace() is self._thread_trace:
+                threading.settrace(None)  # type: ignore[arg-type]
+        else:
+            self._end()
+        return touched
+
+    def close(self) -> None:
+        """End measuring for good; the data can still be read."""
+        if self._suspended and coverage.Coverage.current() is self.coverage:
+            self._suspended = False
+            self._end()
+
+    def _begin(self) -> None:
+        if not self._uses_monitoring and sys.gettrace() is not None:
+            if coverage.Coverage.current() is None:
+                raise CannotMeasure(
+                    "a debugger or another tool traces this cell and the core "
+                    f"{self.core!r} can't run beside it"
+                )
+        if not self._begun:
+            self._threads_before = {thread.ident for thread in threading.enumerate()}
+            self.coverage.start()  # only now does it have what decides on files
+            self.coverage.stop()
+            coverage_internals.always_measure(self.coverage, self.cells.is_cell)
+            self._begun = True
+        self.coverage.start()
+        if self._uses_monitoring:
+            if self.branch:
+                coverage_internals.know_multiline_statements(
+                    self.coverage, self.cells.multiline_map
+                )
+            coverage_internals.resume_code(self.coverage, self._unfinished)
+        else:
+            self._thread_trace = threading.gettrace()
+
+    def _go_on(self) -> None:
+        if coverage.Coverage.current() is not self.coverage:
+            raise CannotMeasure("a coverage.Coverage that a cell started is measuring")
+        if sys.gettrace() is not None and not _is_coverages(sys.gettrace()):
+            raise CannotMeasure(
+                f"another tool traces this cell and the core {self.core!r} can't run beside it"
+            )
+        # The function that coverage.py has each new thread start with does it for this one.
+        sys.settrace(self._thread_trace)
+        threading.settrace(self._thread_trace)
+        self._suspended = False
+
+    def _end(self) -> None:
+        if coverage.Coverage.current() is self.coverage:
+            self.coverage.stop()
+        else:
+            self._suspended = True
+
+    def _other_threads_run(self) -> bool:
+        known = {*self._threads_before, threading.get_ident()}
+        return any(thread.ident not in known for thread in threading.enumerate())
+
+    def _choose_core(self) -> bool:
+        """Choose the fastest core that measures what is asked for; tell if it is sys.monitoring."""
+        core = self.options.core or self._option("core") or os.environ.get("COVERAGE_CORE")
+        can_monitor = sys.version_info >= (3, 14) or (
+            sys.version_info >= (3, 12) and not self._option("branch")
+        )
+        threads_only = set(self._option("concurrency") or ["thread"]) <= {
+            "thread",
+            "multiprocessing",
+        }
+        if self._option("timid"):
+            core = "pytrace"
+        elif core is None and can_monitor and threads_only:
+            core = "sysmon"
+        if core is not None:
+            self.coverage.set_option("run:core", core)
+        return core == "sysmon" and can_monitor and threads_only
+
+    def _option(self, name: str) -> Any:
+        return self.coverage.get_option(f"run:{name}")
+
+
+def _is_coverages(trace: Any) -> bool:
+    """Whether a trace function is one of coverage.py's."""
+    owner = getattr(trace, "__self__", trace)
+    return type(owner).__module__.partition(".")[0] == "coverage"

@@ -1,0 +1,318 @@
+"""Reports in every format, written by coverage.py's own reporters.
+
+They take a `Coverage` object and ask it, by methods that are not documented, for the files to
+report and their analyses; `ReportingCoverage` answers from results that are in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import coverage
+from coverage.exceptions import CoverageException, NoDataError
+from coverage.plugin import FileReporter
+from coverage.report import SummaryReporter
+from coverage.report_core import get_analysis_to_report
+from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
+
+from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
+from ipycov.results import Results
+
+#: The formats of a report, under coverage.py's names of its commands.
+FORMATS = ("text", "html", "markdown", "json", "xml", "lcov")
+
+_CELL = re.compile(r"In\[(\d+)\]")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of a report, under coverage.py's names. None leaves it to the config file.
+
+    `fail_under` is a percentage, 0 to 100; `precision` the digits after the decimal point.
+    """
+
+    show_missing: bool | None = None
+    skip_covered: bool | None = None
+    sort: str | None = None
+    include: tuple[str, ...] | None = None
+    omit: tuple[str, ...] | None = None
+    fail_under: float | None = None
+    show_contexts: bool | None = None
+    precision: int | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of coverage.py that say the same."""
+        settings: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None:
+                continue
+            if each.name == "show_contexts":
+                settings["html:show_contexts"] = settings["json:show_contexts"] = value
+            else:
+                settings[f"report:{each.name}"] = list(value) if type(value) is tuple else value
+        return settings
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is left out of a report, and why."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is not in the report: {self.why}"
+
+
+class ReportingCoverage(coverage.Coverage):
+    """A `Coverage` that measures nothing and reports on `Results`.
+
+    It reads its configuration once, when it is made: later the kernel may stand elsewhere.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(data_file=None, **arguments)
+        self.base = os.getcwd()
+        self._results: Results | None = None
+        self._reporters: Mapping[str, FileReporter] = {}
+        self._modules: dict[str, tuple[Any, FileReporter]] = {}
+        self._analyses: dict[str, tuple[Any, Analysis]] = {}
+        super().get_data()
+
+    def use(self, results: Results, reporters: Mapping[str, FileReporter]) -> list[Problem]:
+        """Report on `results` from now on; return the files that had to be left out.
+
+        `reporters` answer for files that are no Python modules.
+        """
+        self._results = self._data = results
+        self._reporters = reporters
+        problems = []
+        for name in sorted(results.measured_files()):
+            try:
+                self._analyze(name)
+            except CoverageException as error:
+                problems.append(Problem(self.relative_name(name), str(error)))
+                del results.files[name]
+        return problems
+
+    def analysis(self, name: str) -> Analysis:
+        """The analysis of the file `name` of the results in use."""
+        return self._analyze(name)
+
+    def reporter(self, name: str) -> FileReporter:
+        """The reporter for the file `name` of the results in use."""
+        if name in self._reporters:
+            return self._reporters[name]
+        stamp = _stamp(name)
+        cached, reporter = self._modules.get(name, (None, None))
+        if reporter is None or cached != stamp:
+            reporter = self._get_file_reporter(name)
+            if hasattr(reporter, "relname"):
+                reporter.relname = self.relative_name(name)
+            self._modules[name] = (stamp, reporter)
+        return reporter
+
+    def relative_name(self, filename: str) -> str:
+        """What a report calls a file: its path from where the session began."""
+        if filename.startswith(self.base.rstrip(os.sep) + os.sep):
+            return os.path.relpath(filename, self.base)
+        return filename
+
+    def get_data(self) -> Any:
+        return self._results if self._results is not None else super().get_data()
+
+    def _prepare_data_for_reporting(self) -> None:
+        pass
+
+    def _get_file_reporters(self, morfs: Any = None) -> list[tuple[FileReporter, Any]]:
+        assert self._results is not None
+        return [(self.reporter(name), name) for name in morfs or self._results.measured_files()]
+
+    def _analyze(self, morf: Any, file_reporter: FileReporter | None = None) -> Analysis:
+        assert self._results is not None
+        reporter = self.reporter(morf)
+        file = self._results.files[morf]
+        # The reporter stands for the text, and is kept alive here for its id to mean it.
+        key = (reporter, file.version, self._results.has_arcs(), self.config.precision)
+        cached, analysis = self._analyses.get(morf, (None, None))
+        if analysis is None or cached[0] is not reporter or cached[1:] != key[1:]:
+            analysis = analysis_from_file_reporter(
+                self._results, self.config.precision, reporter, morf
+            )
+            if file.version >= 0:
+                self._analyses[morf] = (key, analysis)
+        return analysis
+
+
+@dataclass(frozen=True)
+class Table:
+    """A summary: as coverage.py writes it, and the values of its columns.
+
+    `rows` hold a value for each name in `header`; `total` is the last row and `percent` its
+    percentage, 0 to 100; `notes` are lines for below the table.
+    """
+
+    text: str
+    header: list[str]
+    rows: list[list[str]]
+    total: list[str]
+    notes: list[str]
+    percent: float
+
+
+class _CellsFirst(SummaryReporter):
+    """The summary with the cells before the modules, in the order of their counts."""
+
+    values: tuple[list[str], list[list[Any]], list[Any], list[str]] = ([], [], [], [])
+
+    def report_text(
+        self, header: Any, lines_values: list[Any], total_line: Any, end_lines: Any
+    ) -> None:
+        self.values = (header, self._ordered(lines_values), total_line, end_lines)
+        super().report_text(*self.values)
+
+    def report_markdown(
+        self, header: Any, lines_values: list[Any], total_line: Any, end_lines: Any
+    ) -> None:
+        super().report_markdown(header, self._ordered(lines_values), total_line, end_lines)
+
+    def _ordered(self, lines_values: list[Any]) -> list[Any]:
+        if (self.config.sort or "name").lower().lstrip("+-") != "name":
+            return lines_values
+        cells = [values for values in lines_values if _CELL.fullmatch(values[0])]
+        return cells + [values for values in lines_values if not _CELL.fullmatch(values[0])]
+
+
+class Report:
+    """One report over results: rendered to a string or written to a path."""
+
+    def __init__(self, cov: ReportingCoverage, options: ReportOptions) -> None:
+        self._cov = cov
+        self._options = options
+
+    def render(self, format: str) -> tuple[str, float]:
+        """Return a text or markdown report and the total percentage."""
+        with self._configured(format):
+            out = io.StringIO()
+            total = _CellsFirst(self._cov).report(None, outfile=out)
+        return out.getvalue(), total
+
+    def table(self) -> Table:
+        """The summary of the text report."""
+        with self._configured("text"):
+            out = io.StringIO()
+            reporter = _CellsFirst(self._cov)
+            percent = reporter.report(None, outfile=out)
+        header, rows, total, notes = reporter.values
+        return Table(
+            out.getvalue(),
+            header,
+            [[str(value) for value in row[: len(header)]] for row in rows],
+            [str(value) for value in total],
+            [note.strip() for note in notes],
+            percent,
+        )
+
+    def analysed(self) -> list[tuple[FileReporter, Analysis]]:
+        """The reporters and analyses of the files that the options leave in the report."""
+        with self._configured("text"):
+            return list(get_analysis_to_report(self._cov, None))
+
+    def write(self, format: str, path: str | None) -> tuple[str, float]:
+        """Write a report and return where to, and the total percentage.
+
+        `path` is a file, or for html a directory; None takes coverage.py's default. A report that
+        fails leaves what was there before.
+
+        Raises `CannotReport` when the file can't be written.
+        """
+        target = Path(path or self._default_path(format))
+        try:
+            if format == "html":
+                with self._configured(format):
+                    return str(target), self._cov.html_report(directory=str(target))
+            if target.is_dir():
+                raise CannotReport(f"{target} is a directory; name a file to write to")
+            return str(target), self._write_file(format, target)
+        except OSError as error:
+            raise CannotReport(
+                f"can't write {target}: {error.strerror or error}; choose another path with -o"
+            ) from error
+
+    def total(self) -> float:
+        """The total percentage, 0 to 100."""
+        return self.render("total")[1]
+
+    def check_threshold(self, total: float) -> None:
+        """Raise `UnderThreshold` when `total` is less than fail_under asks for."""
+        with self._configured("text"):
+            fail_under = self._cov.get_option("report:fail_under")
+            precision = self._cov.get_option("report:precision")
+            if fail_under and should_fail_under(total, float(fail_under), int(precision or 0)):  # type: ignore[arg-type]
+                shown = f"{total:.{precision}f}"
+                raise UnderThreshold(
+                    f"Coverage failure: total of {shown} is less than fail-under={fail_under:g}"
+                )
+
+    def _write_file(self, format: str, target: Path) -> float:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+        try:
+            if format in ("text", "markdown"):
+                text, total = self.render(format)
+                Path(name).write_text(text, encoding="utf-8")
+            else:
+                with self._configured(format):
+                    method = getattr(self._cov, f"{format}_report")
+                    total = method(outfile=name)
+            shutil.copymode(target, name) if target.exists() else os.chmod(name, 0o644)
+            os.replace(name, target)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        return float(total)
+
+    def _default_path(self, format: str) -> str:
+        option = {"html": "html:directory"}.get(format, f"{format}:output")
+        if format in ("text", "markdown"):
+            raise CannotReport(f"say where to write the {format} report with -o PATH")
+        return str(self._cov.get_option(option))
+
+    @contextmanager
+    def _configured(self, format: str) -> Iterator[None]:
+        """Have the options of this report in the configuration, and coverage.py's errors as ours."""
+        settings = self._options.settings()
+        if format in ("text", "markdown", "total"):
+            settings["report:format"] = format
+        before = {name: self._cov.get_option(name) for name in settings}
+        for name, value in settings.items():
+            self._cov.set_option(name, value)
+        try:
+            yield
+        except NoDataError as error:
+            raise NothingMeasured(
+                "nothing to report: no cell was measured yet, or --include and --omit leave none"
+            ) from error
+        except CoverageException as error:
+            raise CannotReport(str(error)) from error
+        finally:
+            for name, value in before.items():
+                self._cov.set_option(name, value)
+
+
+def _stamp(filename: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(filename)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

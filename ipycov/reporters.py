@@ -1,0 +1,104 @@
+"""What coverage.py's reporters ask about a cell, answered from its text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from coverage.phystokens import source_token_lines
+from coverage.plugin import CodeRegion, FileReporter
+from coverage.regions import code_regions
+
+from ipycov.analysis import Arc, CellAnalysis
+from ipycov.cells import Cell
+
+
+class CellReporter(FileReporter):
+    """Reports on one cell. Its lines are the cell's typed lines, 1-based.
+
+    `filename` is where the cell would be if it were a file in `directory`, for patterns to match.
+    """
+
+    def __init__(self, cell: Cell, directory: str, analysis: CellAnalysis) -> None:
+        super().__init__(directory)
+        self.cell = cell
+        self.translation = cell.translation
+        self.analysis = analysis
+        self._directory = directory
+
+    @property
+    def filename(self) -> str:  # type: ignore[override]
+        return os.path.join(self._directory, self.cell.label)
+
+    @filename.setter
+    def filename(self, directory: str) -> None:
+        """Leave the name to the cell, whose execution count can grow."""
+
+    def __lt__(self, other: object) -> bool:
+        if isinstance(other, CellReporter):
+            return self.cell.count < other.cell.count
+        return isinstance(other, FileReporter) and self.filename < other.filename
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileReporter) and self.filename == other.filename
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def relative_filename(self) -> str:
+        return self.cell.label
+
+    def source(self) -> str:
+        return self.cell.typed
+
+    @cached_property
+    def _no_statements(self) -> frozenset[int]:
+        """Lines that run but are no statements of the user's: ipycov's magics, and headers."""
+        python = self.translation.python.split("\n")
+        headers = {h.line for h in self.translation.headers if not python[h.line - 1].strip()}
+        return self.translation.own | headers
+
+    def lines(self) -> set[int]:
+        return self.analysis.statements - self._no_statements
+
+    def excluded_lines(self) -> set[int]:
+        return self.analysis.excluded
+
+    def translate_lines(self, lines: Iterable[int]) -> set[int]:
+        return self.analysis.parser.translate_lines(lines) - self._no_statements
+
+    def arcs(self) -> set[Arc]:
+        return self.analysis.arcs
+
+    def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
+        return self.analysis.parser.translate_arcs(arcs)
+
+    def exit_counts(self) -> dict[int, int]:
+        return self.analysis.parser.exit_counts()
+
+    def no_branch_lines(self) -> set[int]:
+        return self.analysis.no_branch
+
+    def missing_arc_description(
+        self, start: int, end: int, executed_arcs: Iterable[Arc] | None = None
+    ) -> str:
+        return self.analysis.parser.missing_arc_description(start, end)
+
+    def arc_description(self, start: int, end: int) -> str:
+        return self.analysis.parser.arc_description(start, end)
+
+    def source_token_lines(self) -> Iterator[list[tuple[str, str]]]:
+        python = self.translation.python
+        tokens = list(source_token_lines(python))
+        python_rows = python.split("\n")
+        for number, row in enumerate(self.cell.typed.split("\n")):
+            if number < len(tokens) and python_rows[number] == row:
+                yield tokens[number]
+            else:
+                yield [("txt", row)] if row else []
+
+    def code_regions(self) -> Iterable[CodeRegion]:
+        return code_regions(self.translation.python)
+
+    def code_region_kinds(self) -> Iterable[tuple[str, str]]:
+        return [("function", "functions"), ("class", "classes")]

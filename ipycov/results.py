@@ -1,0 +1,156 @@
+"""What was measured, brought together under the names that reports use."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from coverage import CoverageData
+
+from ipycov.analysis import Arc
+
+
+@dataclass
+class Measured:
+    """The raw data of one file: lines and arcs as its code objects number them.
+
+    `arcs` is None where no branches were measured. `version` grows with each change.
+    """
+
+    lines: set[int] = field(default_factory=set)
+    arcs: set[Arc] | None = None
+    version: int = 0
+
+
+class Collected:
+    """The data of several `CoverageData`, file by file, read again only where it changed."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, Measured] = {}
+
+    def files(self) -> Mapping[str, Measured]:
+        """What was read so far, by filename."""
+        return self._files
+
+    def read(self, datas: Iterable[CoverageData], changed: Iterable[str]) -> None:
+        """Read the files `changed` again from all `datas`."""
+        datas = list(datas)
+        for filename in changed:
+            measured = self._files.setdefault(filename, Measured())
+            measured.version += 1
+            for data in datas:
+                measured.lines.update(data.lines(filename) or ())
+                if data.has_arcs() and (arcs := data.arcs(filename)) is not None:
+                    measured.arcs = (measured.arcs or set()) | set(arcs)
+
+    def touch(self, filenames: Iterable[str], branch: bool) -> None:
+        """Add files that could have run and did not."""
+        for filename in filenames:
+            self._files.setdefault(filename, Measured(arcs=set() if branch else None))
+
+
+def collected_in(
+    datas: Iterable[CoverageData], filenames: Collection[str], contexts: list[str]
+) -> Collected:
+    """What the contexts that match the regexes `contexts` ran in `filenames`."""
+    collected = Collected()
+    for data in datas:
+        with _query(data, contexts):
+            collected.read([data], filenames)
+    return collected
+
+
+@contextmanager
+def _query(data: CoverageData, contexts: list[str]) -> Iterator[None]:
+    data.set_query_contexts(contexts)
+    try:
+        yield
+    finally:
+        data.set_query_contexts(None)
+
+
+@dataclass
+class ReportedFile:
+    """One file of a report: its name there, the lines and arcs that ran, as reports number them.
+
+    `raw` are the filenames in the data that it stands for.
+    """
+
+    name: str
+    lines: set[int]
+    arcs: set[Arc] | None
+    raw: str
+    version: int
+
+
+#: Tells which reported lines of a file a measured line stands for.
+LinesOf = Callable[[ReportedFile, int], Iterable[int]]
+
+
+class Results(CoverageData):
+    """Measured files that coverage.py's reporters can read as they read a data file.
+
+    It holds plain sets: a report over a thousand cells would need thousands of queries. `datas`
+    are asked for contexts only, whose lines `lines_of` translates.
+    """
+
+    def __init__(
+        self, files: Iterable[ReportedFile], datas: Iterable[CoverageData], lines_of: LinesOf
+    ) -> None:
+        super().__init__(no_disk=True)
+        self.files = {file.name: file for file in files}
+        self._datas = list(datas)
+        self._lines_of = lines_of
+
+    def has_arcs(self) -> bool:
+        return any(file.arcs is not None for file in self.files.values())
+
+    def measured_files(self) -> set[str]:
+        return set(self.files)
+
+    def lines(self, filename: str) -> list[int] | None:
+        file = self.files.get(filename)
+        return None if file is None else list(file.lines)
+
+    def arcs(self, filename: str) -> list[Arc] | None:
+        file = self.files.get(filename)
+        return None if file is None else list(file.arcs or ())
+
+    def file_tracer(self, filename: str) -> str | None:
+        file = self.files.get(filename)
+        if file is None:
+            return None
+        return next((name for data in self._datas if (name := data.file_tracer(file.raw))), "")
+
+    def contexts_by_lineno(self, filename: str) -> dict[int, list[str]]:
+        file = self.files.get(filename)
+        if file is None:
+            return {}
+        found: dict[int, set[str]] = defaultdict(set)
+        for data in self._datas:
+            for line, contexts in data.contexts_by_lineno(file.raw).items():
+                for reported in self._lines_of(file, line):
+                    found[reported].update(context for context in contexts if context)
+        return {line: sorted(found[line], key=_by_number) for line in sorted(found)}
+
+    def measured_contexts(self) -> set[str]:
+        return {context for data in self._datas for context in data.measured_contexts() if context}
+
+    def set_query_contexts(self, contexts: Any) -> None:
+        """Do nothing: what the contexts choose was read already."""
+
+    def set_query_context(self, context: str) -> None:
+        """Do nothing: what the context chooses was read already."""
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+
+def _by_number(context: str) -> tuple[int, str]:
+    """Sorts In[2] before In[10]."""
+    number = re.search(r"\d+", context)
+    return (int(number[0]) if number else 0, context)

@@ -1,0 +1,323 @@
+"""A session: the cells of one shell, what was measured of them, and reports on both.
+
+It is told when a cell begins and ends and knows no shell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from coverage import CoverageData
+from coverage.exceptions import CoverageException, NotPython
+from coverage.plugin import FileReporter
+
+from ipycov import coverage_internals
+from ipycov.analysis import Arc, CellAnalysis
+from ipycov.cells import Cell, CellBook, label_of
+from ipycov.compiler import CellCompiler, Run
+from ipycov.errors import IPyCovError, NothingMeasured
+from ipycov.measure import KnownCells, Measurement, Options
+from ipycov.report import Problem, ReportingCoverage
+from ipycov.reporters import CellReporter
+from ipycov.results import Collected, Measured, ReportedFile, Results, collected_in
+
+#: Cells of up to this many lines are analysed when they have run, so that the first report over
+#: many cells is as quick as the next.
+_ANALYSED_AT_ONCE = 100
+
+
+@dataclass
+class Ran:
+    """What one run covered: its cell's or line's context and the files with new data.
+
+    `asked` tells that the user asked for it, with %%cov or %cov.
+    """
+
+    cell: Cell | None
+    context: str
+    asked: bool = False
+    touched: set[str] = field(default_factory=set)
+    measurement: Measurement | None = None
+
+
+class Session:
+    """Measures the cells of one shell.
+
+    `options` gives the options for the next cell; `say` shows the user one line.
+    """
+
+    def __init__(self, options: Callable[[], Options], say: Callable[[str], None]) -> None:
+        self.options = options
+        self._say = say
+        self._said: set[str] = set()
+        self.book = CellBook()
+        self.compiler = CellCompiler(self.book, self._compiled)
+        self.measuring = True
+        self._measurements: dict[Options, Measurement] = {}
+        self._reporting: dict[Options, ReportingCoverage] = {}
+        self._reporters: dict[tuple[str, str, str], CellReporter | str] = {}
+        self._collected = Collected()
+        self._active: Measurement | None = None
+        self._running: list[Ran] = []
+        self._typed: list[str] = []
+
+    # ------------------------------------------------------------ running cells
+
+    def begin(self, typed: str, id: str | None, options: Options | None = None) -> None:
+        """A cell begins. `options` are those of a cell that is to be measured in any case."""
+        outer = self._running[0].cell if self._running else None
+        self.compiler.expected = Run(typed, id, outer.count if outer else None)
+        self._typed.append(typed)
+        self._running.append(Ran(None, "", asked=options is not None))
+        if len(self._running) == 1 and (self.measuring or options is not None):
+            self._start(options or self.options(), "")
+
+    def end(self, typed: str, error: BaseException | None = None) -> Ran | None:
+        """A cell has ended, with `error` if it did not compile. Return what it covered."""
+        if typed not in self._typed:
+            return None  # IPython tells the end of an empty cell, but not its beginning
+        while self._typed.pop() != typed:
+            self._running.pop()
+        ran = self._running.pop()
+        if ran.cell is not None and error is not None:
+            ran.cell.error = f"it did not compile: {type(error).__name__}: {error}"
+        ran.measurement = self._active
+        if self._running:
+            if self._active is not None and ran.asked:
+                ran.touched |= self._active.switch(ran.context)
+                self._running[-1].touched |= ran.touched
+                self._running[-1].asked = False  # it has been shown
+            return ran
+        ran.touched |= self._stop()
+        if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
+            self.reporter(ran.cell)
+        return ran
+
+    def begin_line(self, options: Options | None) -> Ran:
+        """A line of the running cell is to be told apart from the rest of it."""
+        outer = self._running[-1] if self._running else Ran(None, "")
+        number = 1 + sum(ran.context.startswith(f"{outer.context}|") for ran in self._running)
+        ran = Ran(outer.cell, f"{outer.context}|cov {number}", asked=True)
+        if self._active is None or (options is not None and options != self._active.options):
+            outer.touched |= self._stop()
+            self._start(options or self.options(), ran.context)
+        else:
+            outer.touched |= self._active.switch(ran.context)
+        ran.measurement = self._active
+        return ran
+
+    def end_line(self, ran: Ran, resume: bool) -> None:
+        """The line has ended; `resume` says whether the rest of the cell is measured."""
+        outer = self._running[-1] if self._running else Ran(None, "")
+        if self._active is None:
+            return
+        if resume and self._active.options == self.options():
+            ran.touched |= self._active.switch(outer.context)
+            return
+        ran.touched |= self._stop()
+        if resume:
+            self._start(self.options(), outer.context)
+
+    @property
+    def active(self) -> bool:
+        """Whether code is being measured now."""
+        return self._active is not None
+
+    def erase(self) -> None:
+        """Forget everything that was measured."""
+        running, options = self._active, self._active.options if self._active else None
+        self._stop()
+        for measurement in self._measurements.values():
+            measurement.close()
+        self._measurements.clear()
+        self._collected = Collected()
+        if running is not None and options is not None:
+            self._start(options, self._running[-1].context if self._running else "")
+
+    def close(self) -> None:
+        """Stop measuring for good."""
+        self.measuring = False
+        self._stop()
+        for measurement in self._measurements.values():
+            measurement.close()
+
+    def say_once(self, message: str) -> None:
+        """Show the user a line that they have not been shown."""
+        if message not in self._said:
+            self._said.add(message)
+            self._say(message)
+
+    def _compiled(self, cell: Cell) -> None:
+        if not self._running:
+            return
+        ran = self._running[-1]
+        ran.cell = cell
+        ran.context = self._running[0].context or label_of(cell.count)
+        if self._active is not None and len(self._running) == 1:
+            self._active.switch(ran.context)
+
+    def _start(self, options: Options, context: str) -> None:
+        try:
+            measurement = self._measurements.get(options)
+            if measurement is None:
+                cells = KnownCells(self.book.__contains__, self._multiline_map)
+                measurement = Measurement(options, cells)
+                self._measurements[options] = measurement
+                self._reporting_for(options)
+            measurement.start(context)
+        except (CoverageException, IPyCovError, OSError) as error:
+            self.say_once(f"ipycov: not measured: {error}")
+        else:
+            self._active = measurement
+
+    def _stop(self) -> set[str]:
+        active, self._active = self._active, None
+        return active.stop() if active is not None else set()
+
+    def _multiline_map(self, filename: str) -> dict[int, int] | None:
+        cell = self.book.get(os.path.realpath(filename))
+        if cell is None:
+            return None
+        first = cell.translation.compiled_headers
+        if first or cell.compiled is None:
+            rows = cell.translation.python.split("\n")
+            return coverage_internals.multiline_map("\n".join(rows[first[0].line - 1 :]))
+        return coverage_internals.multiline_map(cell.compiled)
+
+    # ------------------------------------------------------------ reporting
+
+    def report(self) -> tuple[ReportingCoverage, list[Problem]]:
+        """Everything measured, ready to be reported, and what can't be.
+
+        Raises `NothingMeasured` when there is nothing.
+        """
+        self._read_changes()
+        cov = self._reporting_for(self.options())
+        files, reporters, problems = self._reported(self._collected, cov)
+        problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
+        for measurement in self._measurements.values():
+            for name in coverage_internals.unimported_source(measurement.coverage):
+                problems.append(
+                    Problem(name, f"no module of the source {name!r} was imported while measuring")
+                )
+        if not files and not problems:
+            raise NothingMeasured(
+                "nothing was measured yet: run a cell after %load_ext ipycov, then report"
+            )
+        return cov, problems
+
+    def report_on(self, ran: Ran) -> tuple[ReportingCoverage, list[Problem]]:
+        """What one run covered, and nothing else."""
+        assert ran.measurement is not None
+        cov = self._reporting_for(ran.measurement.options)
+        context = f"^{re.escape(ran.context)}" + (r"$" if "|" in ran.context else r"(\||$)")
+        collected = collected_in([ran.measurement.data], ran.touched, [context])
+        files, reporters, problems = self._reported(collected, cov)
+        for file in files:
+            file.version = -1
+        problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
+        return cov, problems
+
+    def reporter(self, cell: Cell) -> CellReporter | str:
+        """The reporter for a cell, or why there is none."""
+        cov = self._reporting_for(self.options())
+        exclude = _joined(cov, "report:exclude_lines")
+        partial = _joined(cov, "report:partial_branches", "report:partial_branches_always")
+        key = (cell.filename, exclude, partial)
+        known = self._reporters.get(key)
+        if isinstance(known, CellReporter) and (
+            known.cell is not cell or known.translation is not cell.translation
+        ):
+            known = None
+        if known is None:
+            try:
+                analysis = CellAnalysis(cell.translation.python, cell.label, exclude, partial)
+            except NotPython as error:
+                known = f"it can't be analysed: {error}"
+            else:
+                known = CellReporter(cell, cov.base, analysis)
+            self._reporters[key] = known
+        return known
+
+    def _reporting_for(self, options: Options) -> ReportingCoverage:
+        cov = self._reporting.get(options)
+        if cov is None:
+            cov = self._reporting[options] = ReportingCoverage(**options.coverage_arguments())
+        return cov
+
+    def _datas(self) -> list[CoverageData]:
+        return [measurement.data for measurement in self._measurements.values()]
+
+    def _read_changes(self) -> None:
+        if self._active is not None and self._running:
+            self._running[-1].touched |= self._active.switch(self._running[-1].context)
+        changed: set[str] = set()
+        for measurement in self._measurements.values():
+            changed |= measurement.changed
+            measurement.changed = set()
+            self._collected.touch(
+                coverage_internals.unexecuted_files(measurement.coverage), measurement.branch
+            )
+        self._collected.read(self._datas(), changed)
+
+    def _reported(
+        self, collected: Collected, cov: ReportingCoverage
+    ) -> tuple[list[ReportedFile], dict[str, FileReporter], list[Problem]]:
+        files: list[ReportedFile] = []
+        reporters: dict[str, FileReporter] = {}
+        problems: list[Problem] = []
+        measured = collected.files()
+        for cell in self.book:
+            data = measured.get(cell.filename)
+            if data is None or not data.lines:
+                if cell.error is not None:
+                    problems.append(Problem(cell.label, cell.error))
+                continue
+            reporter = self.reporter(cell)
+            if isinstance(reporter, str):
+                problems.append(Problem(cell.label, reporter))
+                continue
+            if not reporter.lines() and not reporter.excluded_lines():
+                continue  # ipycov's own magics and nothing else
+            reporters[reporter.filename] = reporter
+            files.append(_reported_cell(cell, data, reporter))
+        for filename, data in measured.items():
+            if filename not in self.book:
+                files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
+        return files, reporters, problems
+
+    def _reported_lines(self, file: ReportedFile, line: int) -> Iterable[int]:
+        cell = self.book.get(file.raw)
+        if cell is None:
+            return [line]
+        reporter = self.reporter(cell)
+        if isinstance(reporter, str):
+            return []
+        return reporter.translate_lines([cell.typed_line(line)])
+
+
+def _reported_cell(cell: Cell, data: Measured, reporter: CellReporter) -> ReportedFile:
+    """A cell's data as reports number its lines."""
+
+    def typed(line: int) -> int:
+        return cell.typed_line(line) if line >= 0 else -cell.typed_line(-line)
+
+    lines = {typed(line) for line in data.lines if line > 0}
+    arcs: set[Arc] | None = None
+    if data.arcs is not None:
+        arcs = reporter.analysis.module_arcs(
+            ((typed(start), typed(end)) for start, end in data.arcs), typed(1)
+        )
+    return ReportedFile(reporter.filename, lines, arcs, cell.filename, data.version)
+
+
+def _joined(cov: ReportingCoverage, *options: str) -> str:
+    """The regexes of some options as one, as coverage.py joins them."""
+    regexes: list[str] = []
+    for option in options:
+        value = cov.get_option(option)
+        regexes += value if isinstance(value, list) else []
+    return "|".join(f"(?:{regex})" for regex in regexes)
