@@ -120,7 +120,7 @@ class CellAnalysis:
             )
             if not lines:
                 continue  # such as `global x`, which leaves no code
-            start = self.parser.first_line(first)
+            start: int = self.parser.first_line(first)
             return start if start in self.parser.first_lines(lines) else lines[0]
         return -1
 

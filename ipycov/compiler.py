@@ -216,14 +216,14 @@ class _Watched:
 
 def relocate(tree: ast.AST, line_of: Callable[[int], int]) -> None:
     """Give each node of `tree` the lines that `line_of` gives for its own."""
+    node: Any
     for node in ast.walk(tree):
         if getattr(node, "lineno", None) is None:
             continue
-        assert isinstance(node, (ast.stmt, ast.expr)) or hasattr(node, "lineno")
-        start, end = line_of(node.lineno), line_of(node.end_lineno or node.lineno)  # type: ignore[attr-defined]
-        node.lineno, node.end_lineno = start, max(start, end)  # type: ignore[attr-defined]
-        if node.lineno == node.end_lineno and node.end_col_offset is not None:  # type: ignore[attr-defined]
-            node.end_col_offset = max(node.col_offset, node.end_col_offset)  # type: ignore[attr-defined]
+        start, end = line_of(node.lineno), line_of(node.end_lineno or node.lineno)
+        node.lineno, node.end_lineno = start, max(start, end)
+        if start >= end and node.end_col_offset is not None:
+            node.end_col_offset = max(node.col_offset, node.end_col_offset)
 
 
 def _watched_class(compiler_class: type) -> type:

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 #: Cell magics of IPython that run their body as Python in the user's namespace: it is measured
 #: line by line, and the magic's own line is no statement.
@@ -220,8 +221,9 @@ def _apply_ipython(stages: _Stages) -> None:
         cell_magic,
     )
 
-    manager = TransformerManager()
-    for transform in [*manager.cleanup_transforms, *manager.line_transforms]:
+    manager: Any = TransformerManager()  # type: ignore[no-untyped-call]
+    transforms: list[Any] = [*manager.cleanup_transforms, *manager.line_transforms]
+    for transform in transforms:
         if transform is not cell_magic:
             stages.apply(_on_lines(transform))
     for _ in range(TRANSFORM_LOOP_LIMIT):

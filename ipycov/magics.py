@@ -172,8 +172,10 @@ class CoverageMagics(Magics):
             return None
         alone = own_statement(rows(typed))
         options = [h.arguments for h in headers(typed) if h.name == OWN_CELL_MAGIC]
+        if alone is not None:
+            options.append(alone[0])
         try:
-            return self.requested(options[0] if options else alone[0]) if options or alone else None
+            return self.requested(options[0]) if options else None
         except UsageError:
             return None
 
@@ -245,7 +247,7 @@ class CoverageMagics(Magics):
 
     def _run(self, source: str) -> Any:
         """Run `source` in the user's namespace and return the value of its last expression."""
-        shell = self.shell
+        shell: Any = self.shell
         tree = shell.transform_ast(shell.compile.ast_parse(shell.transform_cell(source)))
         value = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):

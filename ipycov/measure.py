@@ -138,7 +138,7 @@ class Measurement:
             # coverage.py would end the measuring of those threads for good.
             self._suspended = True
             if threading.gettrace() is self._thread_trace:
-                threading.settrace(None)  # type: ignore[arg-type]
+                threading.settrace(None)
         else:
             self._end()
         return touched
@@ -150,12 +150,12 @@ class Measurement:
             self._end()
 
     def _begin(self) -> None:
-        if not self._uses_monitoring and sys.gettrace() is not None:
-            if coverage.Coverage.current() is None:
-                raise CannotMeasure(
-                    "a debugger or another tool traces this cell and the core "
-                    f"{self.core!r} can't run beside it"
-                )
+        traced = not self._uses_monitoring and sys.gettrace() is not None
+        if traced and coverage.Coverage.current() is None:
+            raise CannotMeasure(
+                "a debugger or another tool traces this cell and the core "
+                f"{self.core!r} can't run beside it"
+            )
         if not self._begun:
             self._threads_before = {thread.ident for thread in threading.enumerate()}
             self.coverage.start()  # only now does it have what decides on files

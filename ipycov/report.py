@@ -86,7 +86,7 @@ class ReportingCoverage(coverage.Coverage):
         self._results: Results | None = None
         self._reporters: Mapping[str, FileReporter] = {}
         self._modules: dict[str, tuple[Any, FileReporter]] = {}
-        self._analyses: dict[str, tuple[Any, Analysis]] = {}
+        self._analyses: dict[str, tuple[FileReporter, Any, Analysis]] = {}
         super().get_data()
 
     def use(self, results: Results, reporters: Mapping[str, FileReporter]) -> list[Problem]:
@@ -105,7 +105,7 @@ class ReportingCoverage(coverage.Coverage):
                 del results.files[name]
         return problems
 
-    def analysis(self, name: str) -> Analysis:
+    def analysis_of(self, name: str) -> Analysis:
         """The analysis of the file `name` of the results in use."""
         return self._analyze(name)
 
@@ -135,22 +135,20 @@ class ReportingCoverage(coverage.Coverage):
         pass
 
     def _get_file_reporters(self, morfs: Any = None) -> list[tuple[FileReporter, Any]]:
-        assert self._results is not None
-        return [(self.reporter(name), name) for name in morfs or self._results.measured_files()]
+        return [(self.reporter(name), name) for name in morfs or self.get_data().measured_files()]
 
     def _analyze(self, morf: Any, file_reporter: FileReporter | None = None) -> Analysis:
-        assert self._results is not None
+        results: Results = self.get_data()
         reporter = self.reporter(morf)
-        file = self._results.files[morf]
-        # The reporter stands for the text, and is kept alive here for its id to mean it.
-        key = (reporter, file.version, self._results.has_arcs(), self.config.precision)
-        cached, analysis = self._analyses.get(morf, (None, None))
-        if analysis is None or cached[0] is not reporter or cached[1:] != key[1:]:
-            analysis = analysis_from_file_reporter(
-                self._results, self.config.precision, reporter, morf
-            )
-            if file.version >= 0:
-                self._analyses[morf] = (key, analysis)
+        # The reporter stands for the text.
+        version = results.files[morf].version
+        key = (version, results.has_arcs(), self.config.precision)
+        known = self._analyses.get(morf)
+        if known is not None and known[0] is reporter and known[1] == key and version >= 0:
+            return known[2]
+        analysis = analysis_from_file_reporter(results, self.config.precision, reporter, morf)
+        if version >= 0:
+            self._analyses[morf] = (reporter, key, analysis)
         return analysis
 
 
@@ -290,7 +288,7 @@ class Report:
 
     @contextmanager
     def _configured(self, format: str) -> Iterator[None]:
-        """Have the options of this report in the configuration, and coverage.py's errors as ours."""
+        """Have this report's options in the configuration, and coverage.py's errors as ours."""
         settings = self._options.settings()
         if format in ("text", "markdown", "total"):
             settings["report:format"] = format

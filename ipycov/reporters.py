@@ -28,7 +28,7 @@ class CellReporter(FileReporter):
         self._directory = directory
 
     @property
-    def filename(self) -> str:  # type: ignore[override]
+    def filename(self) -> str:
         return os.path.join(self._directory, self.cell.label)
 
     @filename.setter
@@ -43,7 +43,7 @@ class CellReporter(FileReporter):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FileReporter) and self.filename == other.filename
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def relative_filename(self) -> str:
         return self.cell.label

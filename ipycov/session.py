@@ -211,7 +211,8 @@ class Session:
 
     def report_on(self, ran: Ran) -> tuple[ReportingCoverage, list[Problem]]:
         """What one run covered, and nothing else."""
-        assert ran.measurement is not None
+        if ran.measurement is None:
+            raise NothingMeasured("this run was not measured")
         cov = self._reporting_for(ran.measurement.options)
         context = f"^{re.escape(ran.context)}" + (r"$" if "|" in ran.context else r"(\||$)")
         collected = collected_in([ran.measurement.data], ran.touched, [context])
