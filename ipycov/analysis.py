@@ -13,6 +13,7 @@ import re
 import tokenize
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType
 
@@ -26,19 +27,28 @@ Arc = tuple[int, int]
 CELL = 0
 
 
+@dataclass(frozen=True)
+class Exclusions:
+    """The regexes of lines that are left out, and of lines that need not take all branches."""
+
+    exclude: str
+    partial: str
+
+
 class CellAnalysis:
     """What can run in a cell's text. Lines are 1-based lines of the text.
 
-    `python` is Python with one line for each typed one; `exclude` the regex of excluded lines,
-    `partial` that of lines that need not take all their branches.
+    `python` is Python with one line for each typed one.
 
     Raises `coverage.exceptions.NotPython` when the text can't be parsed.
     """
 
-    def __init__(self, python: str, name: str, exclude: str, partial: str) -> None:
+    def __init__(self, python: str, name: str, exclusions: Exclusions) -> None:
         self._python = python
-        self._partial = partial
-        self.parser = PythonParser(text=_parseable(python) or "\n", filename=name, exclude=exclude)
+        self._partial = exclusions.partial
+        self.parser = PythonParser(
+            text=_parseable(python) or "\n", filename=name, exclude=exclusions.exclude
+        )
         try:
             self.parser.parse_source()
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:

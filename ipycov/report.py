@@ -24,6 +24,7 @@ from coverage.report import SummaryReporter
 from coverage.report_core import get_analysis_to_report
 from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
 
+from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
 from ipycov.results import Results
 
@@ -121,6 +122,21 @@ class ReportingCoverage(coverage.Coverage):
                 reporter.relname = self.relative_name(name)
             self._modules[name] = (stamp, reporter)
         return reporter
+
+    def exclusions(self) -> Exclusions:
+        """The exclusions that the configuration names."""
+        return Exclusions(
+            self._joined("report:exclude_lines"),
+            self._joined("report:partial_branches", "report:partial_branches_always"),
+        )
+
+    def _joined(self, *options: str) -> str:
+        """The regexes of some options as one, as coverage.py joins them."""
+        regexes: list[str] = []
+        for option in options:
+            value = self.get_option(option)
+            regexes += value if isinstance(value, list) else []
+        return "|".join(f"(?:{regex})" for regex in regexes)
 
     def relative_name(self, filename: str) -> str:
         """What a report calls a file: its path from where the session began."""
@@ -263,8 +279,11 @@ class Report:
                 )
 
     def _write_file(self, format: str, target: Path) -> float:
+        target = target.resolve()  # what a link points to is replaced, not the link
+        special = target.exists() and not target.is_file()  # a device or a pipe: never replaced
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        beside = None if special else target.parent
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=beside)
         os.close(handle)
         try:
             if format in ("text", "markdown"):
@@ -274,8 +293,11 @@ class Report:
                 with self._configured(format):
                     method = getattr(self._cov, f"{format}_report")
                     total = method(outfile=name)
-            shutil.copymode(target, name) if target.exists() else os.chmod(name, 0o644)
-            os.replace(name, target)
+            if special:
+                target.write_bytes(Path(name).read_bytes())
+            else:
+                shutil.copymode(target, name) if target.exists() else os.chmod(name, 0o644)
+                os.replace(name, target)
         finally:
             Path(name).unlink(missing_ok=True)
         return float(total)

@@ -12,6 +12,7 @@ from coverage.regions import code_regions
 
 from ipycov.analysis import Arc, CellAnalysis
 from ipycov.cells import Cell
+from ipycov.results import Measured, ReportedFile
 
 
 class CellReporter(FileReporter):
@@ -44,6 +45,20 @@ class CellReporter(FileReporter):
         return isinstance(other, FileReporter) and self.filename == other.filename
 
     __hash__ = None
+
+    def reported(self, data: Measured) -> ReportedFile:
+        """The cell's data as reports number its lines."""
+
+        def typed(line: int) -> int:
+            return self.cell.typed_line(line) if line >= 0 else -self.cell.typed_line(-line)
+
+        lines = {typed(line) for line in data.lines if line > 0}
+        arcs: set[Arc] | None = None
+        if data.arcs is not None:
+            arcs = self.analysis.module_arcs(
+                ((typed(start), typed(end)) for start, end in data.arcs), typed(1)
+            )
+        return ReportedFile(self.filename, lines, arcs, self.cell.filename, data.version)
 
     def relative_filename(self) -> str:
         return self.cell.label

@@ -15,14 +15,14 @@ from coverage.exceptions import CoverageException, NotPython
 from coverage.plugin import FileReporter
 
 from ipycov import coverage_internals
-from ipycov.analysis import Arc, CellAnalysis
+from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage
 from ipycov.reporters import CellReporter
-from ipycov.results import Collected, Measured, ReportedFile, Results, collected_in
+from ipycov.results import Collected, ReportedFile, Results, collected_in
 
 #: Cells of up to this many lines are analysed when they have run, so that the first report over
 #: many cells is as quick as the next.
@@ -58,7 +58,7 @@ class Session:
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
         self._reporting: dict[Options, ReportingCoverage] = {}
-        self._reporters: dict[tuple[str, str, str], CellReporter | str] = {}
+        self._reporters: dict[tuple[str, Exclusions], CellReporter | str] = {}
         self._collected = Collected()
         self._active: Measurement | None = None
         self._running: list[Ran] = []
@@ -225,9 +225,8 @@ class Session:
     def reporter(self, cell: Cell) -> CellReporter | str:
         """The reporter for a cell, or why there is none."""
         cov = self._reporting_for(self.options())
-        exclude = _joined(cov, "report:exclude_lines")
-        partial = _joined(cov, "report:partial_branches", "report:partial_branches_always")
-        key = (cell.filename, exclude, partial)
+        exclusions = cov.exclusions()
+        key = (cell.filename, exclusions)
         known = self._reporters.get(key)
         if isinstance(known, CellReporter) and (
             known.cell is not cell or known.translation is not cell.translation
@@ -235,7 +234,7 @@ class Session:
             known = None
         if known is None:
             try:
-                analysis = CellAnalysis(cell.translation.python, cell.label, exclude, partial)
+                analysis = CellAnalysis(cell.translation.python, cell.label, exclusions)
             except NotPython as error:
                 known = f"it can't be analysed: {error}"
             else:
@@ -284,7 +283,7 @@ class Session:
             if not reporter.lines() and not reporter.excluded_lines():
                 continue  # ipycov's own magics and nothing else
             reporters[reporter.filename] = reporter
-            files.append(_reported_cell(cell, data, reporter))
+            files.append(reporter.reported(data))
         for filename, data in measured.items():
             if filename not in self.book:
                 files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
@@ -298,27 +297,3 @@ class Session:
         if isinstance(reporter, str):
             return []
         return reporter.translate_lines([cell.typed_line(line)])
-
-
-def _reported_cell(cell: Cell, data: Measured, reporter: CellReporter) -> ReportedFile:
-    """A cell's data as reports number its lines."""
-
-    def typed(line: int) -> int:
-        return cell.typed_line(line) if line >= 0 else -cell.typed_line(-line)
-
-    lines = {typed(line) for line in data.lines if line > 0}
-    arcs: set[Arc] | None = None
-    if data.arcs is not None:
-        arcs = reporter.analysis.module_arcs(
-            ((typed(start), typed(end)) for start, end in data.arcs), typed(1)
-        )
-    return ReportedFile(reporter.filename, lines, arcs, cell.filename, data.version)
-
-
-def _joined(cov: ReportingCoverage, *options: str) -> str:
-    """The regexes of some options as one, as coverage.py joins them."""
-    regexes: list[str] = []
-    for option in options:
-        value = cov.get_option(option)
-        regexes += value if isinstance(value, list) else []
-    return "|".join(f"(?:{regex})" for regex in regexes)

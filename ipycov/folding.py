@@ -1,0 +1,213 @@
+"""Folding: what the cells of a notebook covered becomes what the notebook file covered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from coverage.exceptions import NotPython
+from coverage.plugin import CodeRegion, FileReporter
+
+from ipycov.analysis import Arc, CellAnalysis, Exclusions
+from ipycov.cells import Cell
+from ipycov.lines import rows
+from ipycov.notebooks import Notebook, NotebookCell
+from ipycov.reporters import CellReporter
+from ipycov.results import Measured, ReportedFile
+
+
+@dataclass(frozen=True)
+class Part:
+    """A code cell of a notebook, the cells that ran as it, and a reporter of its own rows."""
+
+    place: NotebookCell
+    ran: Sequence[Cell]
+    reporter: CellReporter
+
+
+class NotebookReporter(FileReporter):
+    """Reports on a notebook as one source file, its lines those of the `.ipynb` file.
+
+    `ran` are the cells that ran, by the number of the notebook's cell that they are. `problems`
+    say which cells can't be analysed, and why.
+    """
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        name: str,
+        exclusions: Exclusions,
+        ran: Mapping[int, Sequence[Cell]],
+    ) -> None:
+        super().__init__(os.path.abspath(notebook.path))
+        self.notebook = notebook
+        self.problems: list[str] = []
+        self._name = name
+        self.parts: list[Part] = []
+        for place in notebook.cells:
+            if not place.text.strip():
+                continue
+            as_ran = ran.get(place.number, ())
+            cell = as_ran[-1] if as_ran else Cell("", place.text)
+            try:
+                analysis = CellAnalysis(cell.translation.python, name, exclusions)
+            except NotPython as error:
+                self.problems.append(f"cell {place.number} can't be analysed: {error}")
+            else:
+                self.parts.append(Part(place, as_ran, CellReporter(cell, "", analysis)))
+        self._part_at = {
+            self.file_line(part, row): (part, row)
+            for part in reversed(self.parts)
+            for row in range(len(part.place.file_lines), 0, -1)
+        }
+
+    def relative_filename(self) -> str:
+        return self._name
+
+    def source(self) -> str:
+        """The notebook's code, each row on its line of the file, the lines between blank."""
+        last = max(self._part_at, default=0)
+        shown = [""] * last
+        for line, (part, row) in self._part_at.items():
+            shown[line - 1] = rows(part.place.text)[row - 1]
+        return "\n".join(shown)
+
+    def cell_at(self, line: int) -> NotebookCell | None:
+        """The code cell that a line of the file belongs to."""
+        part, _ = self._part_at.get(line, (None, 0))
+        return part.place if part is not None else None
+
+    def lines(self) -> set[int]:
+        return {self.file_line(part, row) for part in self.parts for row in part.reporter.lines()}
+
+    def excluded_lines(self) -> set[int]:
+        return {
+            self.file_line(part, row)
+            for part in self.parts
+            for row in part.reporter.excluded_lines()
+        }
+
+    def translate_lines(self, lines: Iterable[int]) -> set[int]:
+        translated: set[int] = set()
+        for line in lines:
+            part, row = self._part_at.get(line, (None, 0))
+            if part is not None:
+                translated |= {
+                    self.file_line(part, r) for r in part.reporter.translate_lines([row])
+                }
+        return translated
+
+    def no_branch_lines(self) -> set[int]:
+        return {
+            self.file_line(part, row)
+            for part in self.parts
+            for row in part.reporter.no_branch_lines()
+        }
+
+    def arcs(self) -> set[Arc]:
+        return {self.file_arc(part, arc) for part in self.parts for arc in part.reporter.arcs()}
+
+    def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
+        translated: set[Arc] = set()
+        for start, end in arcs:
+            part, start_row = self._part_at.get(abs(start), (None, 0))
+            end_part, end_row = self._part_at.get(abs(end), (None, 0))
+            if part is None or end_part is not part:
+                continue
+            arc = (start_row if start > 0 else -start_row, end_row if end > 0 else -end_row)
+            translated |= {
+                self.file_arc(part, each) for each in part.reporter.translate_arcs([arc])
+            }
+        return translated
+
+    def exit_counts(self) -> dict[int, int]:
+        return {
+            self.file_line(part, row): count
+            for part in self.parts
+            for row, count in part.reporter.exit_counts().items()
+        }
+
+    def missing_arc_description(
+        self, start: int, end: int, executed_arcs: Iterable[Arc] | None = None
+    ) -> str:
+        jump = f"jump to line {end}" if end > 0 else "exit"
+        return f"line {start} didn't {jump}"
+
+    def arc_description(self, start: int, end: int) -> str:
+        return f"jump to line {end}" if end > 0 else "exit"
+
+    def source_token_lines(self) -> Iterator[list[tuple[str, str]]]:
+        shown: dict[int, list[tuple[str, str]]] = {}
+        for part in self.parts:
+            for row, tokens in enumerate(part.reporter.source_token_lines(), 1):
+                shown.setdefault(self.file_line(part, row), tokens)
+        for line in range(1, max(shown, default=0) + 1):
+            yield shown.get(line, [])
+
+    def code_regions(self) -> Iterable[CodeRegion]:
+        for part in self.parts:
+            for region in part.reporter.code_regions():
+                lines = {self.file_line(part, row) for row in region.lines}
+                yield CodeRegion(
+                    region.kind, region.name, self.file_line(part, region.start), lines
+                )
+
+    def code_region_kinds(self) -> Iterable[tuple[str, str]]:
+        return [("function", "functions"), ("class", "classes")]
+
+    def file_line(self, part: Part, row: int) -> int:
+        """The line of the file for a row of a cell."""
+        return self.notebook.file_line(part.place, row)
+
+    def file_arc(self, part: Part, arc: Arc) -> Arc:
+        """The arc between lines of the file for one between rows of a cell."""
+        start, end = (
+            self.file_line(part, row) if row > 0 else -self.file_line(part, -row) for row in arc
+        )
+        return start, end
+
+
+def match(notebook: Notebook, cells: Iterable[Cell]) -> tuple[dict[int, list[Cell]], list[Cell]]:
+    """Find the code cell of the notebook that each of `cells` is.
+
+    Returns the cells by the number of the notebook's cell, and those that it does not hold. An id
+    and the text tell; where one of the two sides has no id the text does, and then cells with the
+    same text are one.
+    """
+    left = list(cells)
+    found: dict[int, list[Cell]] = {}
+    for by_id in (True, False):
+        for place in notebook.cells:
+            if found.get(place.number):
+                continue
+            text = rows(place.text)
+            same = [
+                cell
+                for cell in left
+                if rows(cell.typed) == text
+                and (cell.id == place.id if by_id else None in (cell.id, place.id))
+            ]
+            found[place.number] = same
+            if by_id:
+                left = [cell for cell in left if cell not in same]
+    matched = [cell for cells_there in found.values() for cell in cells_there]
+    return found, [cell for cell in left if cell not in matched]
+
+
+def fold(reporter: NotebookReporter, measured: Mapping[str, Measured]) -> ReportedFile:
+    """What the cells of a notebook covered, by the lines of the notebook file."""
+    lines: set[int] = set()
+    arcs: set[Arc] | None = None
+    for part in reporter.parts:
+        for cell in part.ran:
+            data = measured.get(cell.filename)
+            if data is None:
+                continue
+            covered = part.reporter.reported(data)
+            lines |= {reporter.file_line(part, row) for row in covered.lines}
+            if covered.arcs is not None:
+                arcs = (arcs or set()) | {reporter.file_arc(part, arc) for arc in covered.arcs}
+    if arcs is None and any(data.arcs is not None for data in measured.values()):
+        arcs = set()
+    return ReportedFile(reporter.filename, lines, arcs, reporter.filename, -1)
