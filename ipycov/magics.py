@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,26 @@ from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
 from ipycov.measure import Options
 from ipycov.report import FORMATS, Problem, Report, ReportOptions
 from ipycov.session import Ran, Session
+
+#: The columns that a report can be sorted by, as coverage.py calls them.
+_COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
+
+_NOTHING_TO_RUN = (
+    "there is nothing to run: give a statement after %cov, or a cell below %%cov; %%cov? explains"
+)
+
+
+def _percentage(given: str) -> float:
+    value = float(given)
+    if not 0 <= value <= 100:
+        raise ArgumentTypeError(f"{given} is not between 0 and 100")
+    return value
+
+
+def _sort(given: str) -> str:
+    if given.lstrip("+-").lower() not in _COLUMNS:
+        raise ArgumentTypeError(f"there is no column {given!r}; choose from {', '.join(_COLUMNS)}")
+    return given
 
 
 @magics_class
@@ -42,7 +63,7 @@ class CoverageMagics(Magics):
     @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")
     @argument(
         "--fail-under",
-        type=float,
+        type=_percentage,
         metavar="N",
         help="Fail when the cell's coverage is less than N percent.",
     )
@@ -56,12 +77,14 @@ class CoverageMagics(Magics):
         function that it reached in other cells and modules, with the lines and branches missed.
         It works while measuring is off, and what it measures counts in later reports.
         """
-        options, statement = _split(line)
+        options, statement = _split(line) if cell is None else (line, cell)
         request = self.requested(options)
+        if not statement.strip():
+            raise UsageError(_NOTHING_TO_RUN)
         ran = self._session.begin_line(self.measuring(request))
         under = None
         try:
-            value = self._run(statement if cell is None else cell)
+            value = self._run(statement)
         finally:
             self._session.end_line(ran, resume=self._session.measuring)
             under = self.show(ran, request)
@@ -79,10 +102,17 @@ class CoverageMagics(Magics):
         default=None,
         help="Leave out files with 100 percent coverage.",
     )
-    @argument("--sort", metavar="COLUMN", help="Sort by name, stmts, miss, branch, brpart, cover.")
+    @argument(
+        "--sort",
+        type=_sort,
+        metavar="COLUMN",
+        help="Sort by " + ", ".join(_COLUMNS) + "; with --sort=-COLUMN from high to low.",
+    )
     @argument("--include", action="append", metavar="PAT", help="Report only files like this.")
     @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")
-    @argument("--fail-under", type=float, metavar="N", help="Fail when the total is less than N.")
+    @argument(
+        "--fail-under", type=_percentage, metavar="N", help="Fail when the total is less than N."
+    )
     @argument(
         "--show-contexts",
         action="store_true",
@@ -116,7 +146,8 @@ class CoverageMagics(Magics):
         try:
             cov, problems = self._session.report()
             report = Report(cov, options)
-            total = self._show_report(report, arguments.format, arguments.output, problems)
+            path = _unquoted(arguments.output) if arguments.output else None
+            total = self._show_report(report, arguments.format, path, problems)
             report.check_threshold(total)
         except UnderThreshold:
             raise
@@ -146,25 +177,32 @@ class CoverageMagics(Magics):
     def transform(self, lines: list[str]) -> list[str]:
         """Take `%%cov` off a cell, or `%cov` off a cell's only line, for IPython to run the rest.
 
-        This way the cell runs as it would without, awaits, errors, results and all. What can't
-        be parsed stays, for the magic to say what is wrong with it.
+        This way the cell runs as it would without, awaits, errors, results and all.
+
+        Raises UsageError for wrong options, before anything of the cell has run.
         """
         text = "".join(lines)
         if "%cov" not in text:
             return lines
         found = headers(text)
-        try:
-            if found and found[0].name == OWN_CELL_MAGIC:
-                body = rows(text)[found[0].line :]
-                self.requested(found[0].arguments)
-                return [row + "\n" for row in body] if any(row.strip() for row in body) else lines
-            alone = own_statement(rows(text))
-            if alone is not None:
-                self.requested(alone[0])
-                return [alone[1] + "\n"]
-        except UsageError:
-            pass
+        if found and found[0].name == OWN_CELL_MAGIC:
+            self.requested(found[0].arguments)
+            body = rows(text)[found[0].line :]
+            if not any(row.strip() for row in body):
+                raise UsageError(_NOTHING_TO_RUN)
+            return [row + "\n" for row in body]
+        alone = own_statement(rows(text))
+        if alone is not None:
+            self.requested(alone[0])
+            return [alone[1] + "\n"]
+        name, _, options = text.strip().partition(" ")
+        if name == "%cov" and "\n" not in options:
+            self.requested(options)
+            raise UsageError(_NOTHING_TO_RUN)
         return lines
+
+    # Not for IPython to ask whether a text is complete: a cell under %%cov ends where others do.
+    transform.has_side_effects = True  # type: ignore[attr-defined]
 
     def asked_for(self, typed: str) -> Any:
         """The arguments of the `%%cov` or `%cov` that a cell is run with, else None."""
@@ -270,7 +308,13 @@ def _patterns(given: Sequence[str] | None) -> tuple[str, ...] | None:
     """Patterns given one by one or with commas between, as coverage.py takes them."""
     if given is None:
         return None
-    return tuple(part.strip("'\"") for each in given for part in each.split(",") if part)
+    return tuple(part for each in given for part in _unquoted(each).split(",") if part)
+
+
+def _unquoted(given: str) -> str:
+    """A value without the quotes that `parse_argstring` leaves around it."""
+    quoted = len(given) > 1 and given[0] == given[-1] and given[0] in "'\""
+    return given[1:-1] if quoted else given
 
 
 def _no_arguments(name: str, line: str) -> None:

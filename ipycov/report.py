@@ -250,7 +250,7 @@ class Report:
 
         Raises `CannotReport` when the file can't be written.
         """
-        target = Path(path or self._default_path(format))
+        target = Path(path or self._default_path(format)).expanduser()
         try:
             if format == "html":
                 with self._configured(format):
@@ -259,8 +259,11 @@ class Report:
                 raise CannotReport(f"{target} is a directory; name a file to write to")
             return str(target), self._write_file(format, target)
         except OSError as error:
+            why = error.strerror or str(error)
+            if isinstance(error, FileExistsError):
+                why = f"{error.filename} is a file, not a directory"
             raise CannotReport(
-                f"can't write {target}: {error.strerror or error}; choose another path with -o"
+                f"can't write {target}: {why}; choose another path with -o"
             ) from error
 
     def total(self) -> float:
@@ -279,8 +282,9 @@ class Report:
                 )
 
     def _write_file(self, format: str, target: Path) -> float:
-        target = target.resolve()  # what a link points to is replaced, not the link
         special = target.exists() and not target.is_file()  # a device or a pipe: never replaced
+        if not special:
+            target = target.resolve()  # what a link points to is replaced, not the link
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = None if special else target.parent
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=beside)
