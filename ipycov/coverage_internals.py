@@ -119,6 +119,11 @@ def unexecuted_files(cov: coverage.Coverage) -> list[str]:
     return [path for path, plugin in cov._inorout.find_possibly_unexecuted_files() if not plugin]
 
 
+def config_file(cov: coverage.Coverage) -> str | None:
+    """The path of the configuration file that `cov` has read, if it has read one."""
+    return cov.config.config_file
+
+
 def unimported_source(cov: coverage.Coverage) -> list[str]:
     """The packages named as `source` that were never measured."""
     return list(cov._inorout.source_pkgs_unmatched) if cov._inorout else []

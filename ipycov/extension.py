@@ -13,6 +13,7 @@ from traitlets.config import Configurable
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
 from ipycov.session import Session
+from ipycov.store import Store
 
 _ATTRIBUTE = "_ipycov"
 
@@ -58,6 +59,11 @@ class IPyCov(Configurable):
         help="coverage.py's configuration file; True finds it as coverage.py does, False reads "
         "none.",
     ).tag(config=True)
+    store = Unicode(
+        None,
+        allow_none=True,
+        help="Directory in which to keep what is measured, cell by cell; none keeps it in memory.",
+    ).tag(config=True)
 
     def options(self) -> Options:
         """The traits as they are now."""
@@ -84,7 +90,8 @@ class Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.traits = IPyCov(parent=shell)
-        self.session = Session(self.traits.options, _say)
+        store = Store(self.traits.store) if self.traits.store else None
+        self.session = Session(self.traits.options, _say, store)
         self.magics = CoverageMagics(shell, self.session)
         self._requests: list[tuple[str, Any]] = []
         self._pre_run_cell = self._guarded(self.pre_run_cell)

@@ -47,6 +47,13 @@ class Options:
     core: str | None = None
     config_file: str | bool = True
 
+    def for_reporting(self) -> Options:
+        """The options for a report on what was measured with these.
+
+        What to measure chooses among modules; a report leaves nothing out for it.
+        """
+        return Options(branch=self.branch, config_file=self.config_file)
+
     def coverage_arguments(self) -> dict[str, Any]:
         """The arguments of `coverage.Coverage` that say the same."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}

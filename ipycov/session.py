@@ -23,6 +23,7 @@ from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage
 from ipycov.reporters import CellReporter
 from ipycov.results import Collected, ReportedFile, Results, collected_in
+from ipycov.store import Store
 
 #: Cells of up to this many lines are analysed when they have run, so that the first report over
 #: many cells is as quick as the next.
@@ -46,11 +47,18 @@ class Ran:
 class Session:
     """Measures the cells of one shell.
 
-    `options` gives the options for the next cell; `say` shows the user one line.
+    `options` gives the options for the next cell; `say` shows the user one line. What is measured
+    is kept in `store` too, where there is one.
     """
 
-    def __init__(self, options: Callable[[], Options], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        options: Callable[[], Options],
+        say: Callable[[str], None],
+        store: Store | None = None,
+    ) -> None:
         self.options = options
+        self._store = store
         self._say = say
         self._said: set[str] = set()
         self.book = CellBook()
@@ -155,6 +163,8 @@ class Session:
             return
         ran = self._running[-1]
         ran.cell = cell
+        if self._store is not None:
+            self._store.add(cell)
         ran.context = self._running[0].context or label_of(cell.count)
         if self._active is not None and len(self._running) == 1:
             self._active.switch(ran.context)
@@ -164,7 +174,8 @@ class Session:
             measurement = self._measurements.get(options)
             if measurement is None:
                 cells = KnownCells(self.book.__contains__, self._multiline_map)
-                measurement = Measurement(options, cells)
+                data_file = self._store.data_file() if self._store is not None else None
+                measurement = Measurement(options, cells, data_file)
                 self._measurements[options] = measurement
                 self._reporting_for(options)
             measurement.start(context)
@@ -243,6 +254,7 @@ class Session:
         return known
 
     def _reporting_for(self, options: Options) -> ReportingCoverage:
+        options = options.for_reporting()
         cov = self._reporting.get(options)
         if cov is None:
             cov = self._reporting[options] = ReportingCoverage(**options.coverage_arguments())
