@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import tempfile
@@ -16,16 +17,48 @@ from ipycov import __version__, coverage_internals, notebooks, running
 from ipycov.errors import BadNotebook, IPyCovError, UnderThreshold
 from ipycov.gathering import Gathered
 from ipycov.measure import Options
-from ipycov.report import Report, ReportingCoverage, ReportOptions
+from ipycov.report import Report, ReportingCoverage, ReportOptions, check_writable
 
 OK, CELL_RAISED, FAILED = 0, 1, 2
+
+#: The formats that are written where an option of the same name says.
+WRITTEN = ("html", "xml", "json", "lcov", "markdown")
 
 
 class Usage(IPyCovError):
     """The command line asks for what can't be done."""
 
 
-class RunApp(Application):
+class Command(Application):
+    """A command of the command line. Wrong usage is one line, and exit code 2."""
+
+    version = __version__
+
+    def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
+        """Parse the command line. Raises `Usage` when it is wrong."""
+        given = list(sys.argv[1:] if argv is None else argv)
+        for at, argument in enumerate([] if given[:1] and given[0] in self.subcommands else given):
+            name, _, value = argument.removeprefix("--").partition("=")
+            if argument == "--":
+                break
+            if not argument.startswith("-") or name in self.flags or "." in name:
+                continue
+            if argument in ("-h", "--help", "--help-all", "--version", "-V"):
+                continue
+            if name not in self.aliases:
+                close = difflib.get_close_matches(name, [*self.aliases, *self.flags], 1)
+                hint = f"did you mean --{close[0]}?" if close else f"see {self.name} --help"
+                raise Usage(f"there is no option {argument.partition('=')[0]}; {hint}")
+            if not value and (at + 1 == len(given) or given[at + 1].startswith("--")):
+                raise Usage(f"--{name} needs a value; see {self.name} --help")
+        super().parse_command_line(given)
+
+    def exit(self, exit_status: int | str | None = 0) -> None:
+        """Leave; what traitlets found wrong with a value is bad usage."""
+        sys.exit(FAILED if exit_status else OK)
+
+
+class RunApp(Command):
     """Run notebooks and report the coverage of their cells and of the modules they import.
 
     Each notebook runs in its own kernel and directory; the file is left as it is. Exits with 1
@@ -34,7 +67,8 @@ class RunApp(Application):
     """
 
     name = "ipycov run"
-    version = __version__
+    description = Unicode(__doc__)
+    log_format = Unicode("ipycov: %(message)s")
     examples = """
     ipycov run analysis.ipynb                     # run it and print the report
     ipycov run *.ipynb --branch --html htmlcov    # branches too, and a site
@@ -77,6 +111,9 @@ class RunApp(Application):
             raise Usage("name at least one notebook: ipycov run NOTEBOOK ...")
         running.require_runner()
         found = [self._read(path) for path in self.extra_args]
+        for format in WRITTEN:
+            if path := getattr(self, format):
+                check_writable(format, path)
         options = self._options()
         cov = ReportingCoverage(**options.for_reporting().coverage_arguments())
         gathered = Gathered(cov)
@@ -92,6 +129,7 @@ class RunApp(Application):
                 print(f"{notebook.path}: {outcome.error}")
                 code = CELL_RAISED
         gathered.touch(_unexecuted(options))
+        gathered.expect(package for package in options.source or () if not os.path.isdir(package))
         for problem in gathered.use():
             print(problem, file=sys.stderr)
         reported = self._report(cov)
@@ -136,9 +174,8 @@ class RunApp(Application):
         report = Report(cov, ReportOptions(fail_under=self.fail_under))
         table = report.table()
         print(table.text, end="")
-        for format in ("html", "xml", "json", "lcov", "markdown"):
-            path = getattr(self, format)
-            if path:
+        for format in WRITTEN:
+            if path := getattr(self, format):
                 written, _ = report.write(format, path)
                 print(f"Wrote {format} report to {written}")
         try:
@@ -149,11 +186,10 @@ class RunApp(Application):
         return OK
 
 
-class IPyCovApp(Application):
+class IPyCovApp(Command):
     """Coverage for notebooks."""
 
     name = "ipycov"
-    version = __version__
     description = "Coverage for notebooks: which lines and branches of the cells have run."
     subcommands = {  # noqa: RUF012 - traitlets declares it so
         "run": (RunApp, "Run notebooks and report their coverage.")
@@ -161,6 +197,8 @@ class IPyCovApp(Application):
 
     def start(self) -> int:  # type: ignore[override]
         """Start the command that was named; return the exit code."""
+        if self.subapp is None and self.extra_args:
+            raise Usage(f"there is no command {self.extra_args[0]!r}; see ipycov --help")
         if self.subapp is None:
             raise Usage(f"say what to do: {', '.join(self.subcommands)}; ipycov --help tells more")
         return int(self.subapp.start() or 0)

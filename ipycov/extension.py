@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from ast import literal_eval
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,24 @@ from ipycov.store import Store
 _ATTRIBUTE = "_ipycov"
 
 
+class Names(List[str]):
+    """A list of names or patterns, or None; a string is one of a list with commas between."""
+
+    def __init__(self, help: str) -> None:
+        super().__init__(Unicode(), default_value=None, allow_none=True, help=help)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return super().validate(obj, _listed(value) if isinstance(value, str) else value)
+
+    def from_string(self, s: str) -> list[str] | None:
+        names = literal_eval(s) if s.startswith("[") else _listed(s)
+        return [str(name) for name in names]
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 class IPyCov(Configurable):
     """What ipycov measures, under coverage.py's names.
 
@@ -26,21 +45,12 @@ class IPyCov(Configurable):
     """
 
     branch = Bool(None, allow_none=True, help="Measure branches as well as lines.").tag(config=True)
-    source = List(
-        Unicode(),
-        default_value=None,
-        allow_none=True,
-        help="Directories and packages to measure; the cells are always measured.",
-    ).tag(config=True)
-    include = List(
-        Unicode(), default_value=None, allow_none=True, help="Patterns of files to measure."
-    ).tag(config=True)
-    omit = List(
-        Unicode(), default_value=None, allow_none=True, help="Patterns of files not to measure."
-    ).tag(config=True)
-    concurrency = List(
-        Unicode(), default_value=None, allow_none=True, help="Concurrency libraries in use."
-    ).tag(config=True)
+    source = Names("Directories and packages to measure; the cells are always measured.").tag(
+        config=True
+    )
+    include = Names("Patterns of files to measure.").tag(config=True)
+    omit = Names("Patterns of files not to measure.").tag(config=True)
+    concurrency = Names("Concurrency libraries in use.").tag(config=True)
     cover_pylib = Bool(
         None, allow_none=True, help="Measure the standard library and installed packages too."
     ).tag(config=True)

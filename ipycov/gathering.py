@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from coverage.plugin import FileReporter
 
 from ipycov import store
+from ipycov.analysis import Arc
 from ipycov.cells import Cell
 from ipycov.folding import NotebookReporter, fold, match
 from ipycov.notebooks import Notebook
-from ipycov.report import Problem, ReportingCoverage
+from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.results import Collected, Measured, ReportedFile, Results
 
 
@@ -50,8 +52,17 @@ class Gathered:
     def touch(self, filenames: Iterable[str]) -> None:
         """Add modules that nothing may have imported."""
         for filename in filenames:
-            arcs = set() if any(f.arcs is not None for f in self._files.values()) else None
+            arcs: set[Arc] | None = (
+                set() if any(f.arcs is not None for f in self._files.values()) else None
+            )
             self._put(ReportedFile(filename, set(), arcs, filename, -1))
+
+    def expect(self, packages: Iterable[str]) -> None:
+        """Say of each package of which nothing was measured that it was not."""
+        for package in packages:
+            path = os.sep + package.replace(".", os.sep)
+            if not any(f"{path}.py" in name or path + os.sep in name for name in self._files):
+                self._problems.append(unimported(package))
 
     def use(self) -> list[Problem]:
         """Have `cov` report on what was gathered; return what is not in the report."""

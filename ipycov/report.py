@@ -75,6 +75,11 @@ class Problem:
         return f"{self.name} is not in the report: {self.why}"
 
 
+def unimported(package: str) -> Problem:
+    """What to say of a package named as source of which nothing was measured."""
+    return Problem(package, f"no module of the source {package!r} was imported while measuring")
+
+
 class ReportingCoverage(coverage.Coverage):
     """A `Coverage` that measures nothing and reports on `Results`.
 
@@ -262,9 +267,7 @@ class Report:
             why = error.strerror or str(error)
             if isinstance(error, FileExistsError):
                 why = f"{error.filename} is a file, not a directory"
-            raise CannotReport(
-                f"can't write {target}: {why}; choose another path with -o"
-            ) from error
+            raise CannotReport(f"can't write {target}: {why}; choose another path") from error
 
     def total(self) -> float:
         """The total percentage, 0 to 100."""
@@ -340,3 +343,24 @@ def _stamp(filename: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size
+
+
+def check_writable(format: str, path: str) -> None:
+    """Raise `CannotReport` when a report can't be written to `path`; write nothing there."""
+    target = Path(path).expanduser()
+    if format == "html" and target.exists() and not target.is_dir():
+        raise CannotReport(f"{path} is a file; name a directory for the {format} report")
+    if format != "html" and target.is_dir():
+        raise CannotReport(f"{path} is a directory; name a file for the {format} report")
+    directory = target if target.is_dir() else target.parent
+    while not directory.exists():
+        directory = directory.parent
+    if target.exists() and not target.is_file() and not target.is_dir():
+        return  # a device or a pipe
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise CannotReport(
+            f"can't write {path}: {error.strerror or error}; choose another path"
+        ) from error

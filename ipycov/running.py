@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from ipycov.errors import MissingExtra
 from ipycov.measure import Options
 from ipycov.notebooks import Notebook
+
+#: How many lines of what a dead kernel said last are shown.
+_SAID_LAST = 10
 
 #: Called with the number of code cells run so far and that of all code cells.
 Progress = Callable[[int, int], None]
@@ -63,9 +66,9 @@ async def _run(
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    document = nbformat.read(notebook.path, as_version=4)
+    document: Any = nbformat.read(notebook.path, as_version=4)  # type: ignore[no-untyped-call]
     outcome = Outcome()
     kernel = notebook.kernel_name or "python3"
     try:
@@ -96,24 +99,31 @@ async def _run(
         on_cell_start=cell_starts,
         on_cell_executed=cell_ended,
     )
-    try:
-        await asyncio.wait_for(client.async_execute(), timeout)
-    except CellExecutionError as error:
-        at = executed[-1]
-        where = f"cell {at + 1} (In[{document.cells[at].get('execution_count')}])"
-        outcome.error = f"{where} raised {error.ename}: {error.evalue}"
-    except (TimeoutError, CellTimeoutError):
-        outcome.error = f"did not end within {timeout:g} seconds"
-    except DeadKernelError:
-        at = executed[-1] if executed else 0
-        outcome.error = f"its kernel died in cell {at + 1}"
-    finally:
-        with suppress(OSError):
-            if not os.listdir(store):
-                outcome.notes.append(
-                    f"nothing was measured: is ipycov installed where kernel {kernel!r} runs?"
-                )
+    with tempfile.TemporaryFile(mode="w+", errors="replace") as stderr:
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                await client.async_execute(stderr=stderr)
+        except CellExecutionError as error:
+            at = executed[-1]
+            where = f"cell {at + 1} (In[{document.cells[at].get('execution_count')}])"
+            outcome.error = f"{where} raised {error.ename}: {error.evalue}"
+        except (TimeoutError, DeadKernelError) as error:
+            if isinstance(error, TimeoutError) or limit.expired():
+                outcome.error = f"did not end within {timeout:g} seconds"
+            else:
+                outcome.error = f"its kernel died in cell {executed[-1] + 1 if executed else 1}"
+                outcome.notes += _last_lines(stderr)
+    if not os.listdir(store):
+        outcome.notes.append(
+            f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"
+        )
     return outcome
+
+
+def _last_lines(stderr: IO[str]) -> list[str]:
+    """The end of what a kernel said before it died, such as where it crashed."""
+    stderr.seek(0)
+    return [f"kernel: {line.rstrip()}" for line in stderr.readlines()[-_SAID_LAST:]]
 
 
 def _kernel_arguments(options: Options, store: str) -> list[str]:
@@ -121,7 +131,7 @@ def _kernel_arguments(options: Options, store: str) -> list[str]:
     arguments = ["--InteractiveShellApp.extra_extensions=ipycov", f"--IPyCov.store={store}"]
     for name, value in vars(options).items():
         if isinstance(value, tuple):
-            arguments += [f"--IPyCov.{name}={each}" for each in value]
+            arguments.append(f"--IPyCov.{name}={list(value)!r}")
         elif value is not None:
             arguments.append(f"--IPyCov.{name}={value}")
     return arguments

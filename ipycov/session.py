@@ -20,7 +20,7 @@ from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.measure import KnownCells, Measurement, Options
-from ipycov.report import Problem, ReportingCoverage
+from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import Collected, ReportedFile, Results, collected_in
 from ipycov.store import Store
@@ -211,9 +211,7 @@ class Session:
         problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
         for measurement in self._measurements.values():
             for name in coverage_internals.unimported_source(measurement.coverage):
-                problems.append(
-                    Problem(name, f"no module of the source {name!r} was imported while measuring")
-                )
+                problems.append(unimported(name))
         if not files and not problems:
             raise NothingMeasured(
                 "nothing was measured yet: run a cell after %load_ext ipycov, then report"
