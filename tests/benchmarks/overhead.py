@@ -1,0 +1,129 @@
+"""What measuring adds to code that runs for a while."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from client import TimedKernel
+
+#: Each prints the seconds that it took, without the compiling and whatever else surrounds a cell.
+WORKLOADS = {
+    "tight loop": """
+total = 0
+for i in range(400_000):
+    total += i % 7
+    total -= 1
+""",
+    "recursive function": """
+def fib(n):
+    if n < 2:
+        return n
+    return fib(n - 1) + fib(n - 2)
+fib(22)
+""",
+    "class-heavy loop": """
+class Point:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+    def __add__(self, other):
+        return Point(self.x + other.x, self.y + other.y)
+    @property
+    def size(self):
+        return abs(self.x) + abs(self.y)
+position = Point(0, 0)
+for i in range(30_000):
+    position = position + Point(i, -i)
+    position.size
+""",
+}
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """How many times slower each tool makes a workload, against the same cell unmeasured."""
+
+    workload: str
+    branch: bool
+    ipycov: float
+    coverage: float
+    ipytest: float
+
+    @property
+    def bound(self) -> float:
+        """What ipycov may cost at most."""
+        if sys.version_info >= (3, 12) and not self.branch:
+            return 1.25 if self.workload == "recursive function" else 1.10
+        return 1.05 * self.coverage
+
+
+def overheads(directory: Path, rounds: int) -> Iterator[Overhead]:
+    """The overhead of each workload, with lines and with branches."""
+    for branch in (False, True):
+        for name, text in WORKLOADS.items():
+            bare, ours, plain = _ipycov_and_coverage(directory, text, branch, rounds)
+            ipytest_bare, ipytest = _ipytest(directory, text, branch, rounds)
+            yield Overhead(name, branch, ours / bare, plain / bare, ipytest / ipytest_bare)
+
+
+def timed(text: str) -> str:
+    """The workload as a cell that prints how long it took."""
+    return (
+        "import time\n_begun = time.perf_counter()"
+        + text
+        + "print(time.perf_counter() - _begun, end='')"
+    )
+
+
+def _ipycov_and_coverage(
+    directory: Path, text: str, branch: bool, rounds: int
+) -> tuple[float, float, float]:
+    """Seconds unmeasured, with ipycov, and as a module under coverage.py with the same core."""
+    core = "sysmon" if sys.version_info >= ((3, 14) if branch else (3, 12)) else "ctrace"
+    module = directory / "workload.py"
+    module.write_text(timed(text))
+    under_coverage = (
+        f"_code = compile(open({str(module)!r}).read(), {str(module)!r}, 'exec')\n"
+        "_cov.start()\n"
+        "try:\n    exec(_code, {'__name__': 'workload'})\n"
+        "finally:\n    _cov.stop()"
+    )
+    bare, ours, plain = [], [], []
+    with TimedKernel(directory) as kernel:
+        kernel.run("%load_ext ipycov")
+        kernel.run(f"%config IPyCov.branch = {branch}")
+        kernel.run("%config IPyCov.config_file = False")
+        kernel.run(
+            "import coverage\n"
+            f"_cov = coverage.Coverage(data_file=None, config_file=False, branch={branch})\n"
+            f"_ = _cov.set_option('run:core', {core!r})"
+        )
+        for _ in range(rounds):
+            kernel.run("%coverage_stop")
+            bare.append(float(kernel.run(timed(text), "workload")[0]))
+            plain.append(float(kernel.run(under_coverage)[0]))
+            kernel.run("%coverage_start")
+            ours.append(float(kernel.run(timed(text), "workload")[0]))
+    return median(bare), median(ours), median(plain)
+
+
+def _ipytest(directory: Path, text: str, branch: bool, rounds: int) -> tuple[float, float]:
+    """Seconds unmeasured, and under coverage.py with the plugin ipytest.cov."""
+    config = directory / "ipytest.coveragerc"
+    config.write_text("[run]\nplugins = ipytest.cov\ncore = ctrace\n")
+    bare, measured = [], []
+    with TimedKernel(directory) as kernel:
+        kernel.run(
+            "import coverage\n_cov = coverage.Coverage(data_file=None, "
+            f"config_file={str(config)!r}, branch={branch})"
+        )
+        for _ in range(rounds):
+            bare.append(float(kernel.run(timed(text))[0]))
+            kernel.run("_cov.start()")
+            measured.append(float(kernel.run(timed(text))[0]))
+            kernel.run("_cov.stop()")
+    return median(bare), median(measured)
