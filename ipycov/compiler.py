@@ -45,6 +45,7 @@ class Run:
 class _Fragment:
     """A cell magic's body that is compiled by itself, and where its lines stand in the cell."""
 
+    cell: Cell
     filename: str
     line_of: Callable[[int], int]
 
@@ -83,6 +84,7 @@ class CellCompiler:
         fragment = self._body_of_running_cell(typed, compiled)
         if fragment is not None:
             self._fragment = fragment
+            self._compiled(fragment.cell)
             return fragment.filename
         name = compiler.get_code_name(typed, compiled, count)
         if name.startswith("<"):
@@ -119,8 +121,12 @@ class CellCompiler:
             return None
         name, cell, line = running
         header = _header_at(cell, line)
+        headers = cell.translation.compiled_headers
+        below = next((h for h in headers if header and h.line > header.line), None)
 
         def line_of(number: int) -> int:
+            if below is not None:
+                return cell.compiled_line(below.line)  # its call is all that is compiled here
             origin = cell.translation.origin
             if header is None or not origin:
                 return line
@@ -136,6 +142,11 @@ class CellCompiler:
             for statement in body:
                 relocate(statement, line_of)
         return name
+
+    def running_line(self) -> tuple[Cell, int] | None:
+        """The innermost cell on this thread's stack, and its typed line."""
+        running = self._running_cell()
+        return (running[1], running[1].typed_line(running[2])) if running is not None else None
 
     def mark(self, code: CodeType, filename: str) -> CodeType:
         """Tell the exits of a cell's own code from those of functions on its first line."""
@@ -156,7 +167,7 @@ class CellCompiler:
         body = translate(typed, compiled)
         if body.compiled_headers:
             call = body.compiled_headers[0].line
-            return _Fragment(name, lambda _: cell.compiled_line(above + call))
+            return _Fragment(cell, name, lambda _: cell.compiled_line(above + call))
         cell.body_was_compiled()
         self.text_was_cached(name)
 
@@ -164,7 +175,7 @@ class CellCompiler:
             at = body.origin[min(max(number, 1), len(body.origin)) - 1]
             return cell.compiled_line(above + at)
 
-        return _Fragment(name, line_of)
+        return _Fragment(cell, name, line_of)
 
     def _running_cell(self) -> tuple[str, Cell, int] | None:
         """The innermost cell on this thread's stack, its code's name and its compiled line."""

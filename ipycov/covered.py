@@ -13,23 +13,29 @@ from ipycov.report import Report, ReportingCoverage, ReportOptions
 from ipycov.view import Line, Source
 
 
-def by_run(cov: ReportingCoverage, cell: str) -> tuple[list[Source], float]:
-    """What the results in use ran of the cell called `cell`, then of functions elsewhere.
+def by_run(
+    cov: ReportingCoverage, cell: str, line: int | None = None
+) -> tuple[list[Source], list[Source]]:
+    """What the results in use ran of the cell called `cell`, and of functions elsewhere.
 
-    Returns the sources and the percentage, 0 to 100, of the cell; of all, where it has none.
+    Of a cell of which only a statement on `line` ran, that is the line and the functions reached.
     """
     own: list[Source] = []
     elsewhere: list[Source] = []
-    total = Numbers(precision=cov.config.precision)
     for reporter, analysis in Report(cov, ReportOptions()).analysed():
-        if reporter.relative_filename() == cell:
-            own.append(whole(reporter, analysis))
-            total = analysis.numbers
-        else:
+        if reporter.relative_filename() != cell:
             elsewhere += reached(reporter, analysis)
-    if not own:
-        total = sum((source.numbers for source in elsewhere), total)
-    return own + elsewhere, total.pc_covered
+        elif line is None:
+            own.append(whole(reporter, analysis))
+        else:
+            own += reached(reporter, analysis, line)
+    return own, elsewhere
+
+
+def percentage(sources: Iterable[Source]) -> float:
+    """The coverage of all `sources` together, 0 to 100."""
+    total: Numbers = sum((source.numbers for source in sources), Numbers())
+    return total.pc_covered
 
 
 def whole(reporter: FileReporter, analysis: Analysis) -> Source:
@@ -37,8 +43,10 @@ def whole(reporter: FileReporter, analysis: Analysis) -> Source:
     return _source(reporter.relative_filename(), reporter, analysis, None)
 
 
-def reached(reporter: FileReporter, analysis: Analysis) -> Iterable[Source]:
-    """The functions of a file that ran, and its top level if that did."""
+def reached(
+    reporter: FileReporter, analysis: Analysis, line: int | None = None
+) -> Iterable[Source]:
+    """The functions of a file that ran, and its top level, or `line` of it, if that did."""
     try:
         functions = [region for region in reporter.code_regions() if region.kind == "function"]
     except (CoverageException, SyntaxError):
@@ -46,10 +54,10 @@ def reached(reporter: FileReporter, analysis: Analysis) -> Iterable[Source]:
     name = reporter.relative_filename()
     inside = {line for region in functions for line in region.lines}
     everything = analysis.statements | analysis.excluded
-    outside = everything - inside
+    outside = everything - inside if line is None else everything & {line}
     functions.sort(key=lambda region: region.start)
     names = [name, *(f"{name} {region.name}" for region in functions)]
-    regions = [outside, *(region.lines for region in functions)]
+    regions = [outside, *(region.lines - {line} for region in functions)]
     for title, lines, part in zip(names, regions, narrowed(analysis, regions), strict=True):
         if part.executed & part.statements:
             yield _source(title, reporter, part, lines)

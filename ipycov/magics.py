@@ -65,7 +65,7 @@ class CoverageMagics(Magics):
         "--fail-under",
         type=_percentage,
         metavar="N",
-        help="Fail when the cell's coverage is less than N percent.",
+        help="Fail when the cell's coverage is less than N percent; on a line, that of all shown.",
     )
     @argument("-q", "--quiet", action="store_true", help="Measure, but show nothing.")
     @argument("statement", nargs="*", help="With %%cov on a line: the statement to run.")
@@ -81,6 +81,7 @@ class CoverageMagics(Magics):
         request = self.requested(options)
         if not statement.strip():
             raise UsageError(_NOTHING_TO_RUN)
+        request.on_a_line = cell is None
         ran = self._session.begin_line(self.measuring(request))
         under = None
         try:
@@ -213,9 +214,12 @@ class CoverageMagics(Magics):
         if alone is not None:
             options.append(alone[0])
         try:
-            return self.requested(options[0]) if options else None
+            request = self.requested(options[0]) if options else None
         except UsageError:
             return None
+        if request is not None:
+            request.on_a_line = alone is not None
+        return request
 
     def requested(self, options: str) -> Any:
         """The parsed options of %cov. Raises UsageError when they are wrong."""
@@ -225,6 +229,7 @@ class CoverageMagics(Magics):
                 f"%%cov takes options only, not {' '.join(arguments.statement)!r}; the code to run "
                 "goes below it"
             )
+        arguments.on_a_line = False
         return arguments
 
     def measuring(self, request: Any) -> Options:
@@ -245,9 +250,12 @@ class CoverageMagics(Magics):
         if ran.measurement is None or not ran.touched:
             return None
         cov, problems = self._session.report_on(ran)
-        shown, total = covered.by_run(cov, ran.cell.label if ran.cell else "")
+        own, elsewhere = covered.by_run(cov, ran.cell.label if ran.cell else "", ran.line)
+        shown = own + elsewhere
         if not request.quiet and shown:
             display(view.run(shown, [str(problem) for problem in problems]))
+        judged = shown if request.on_a_line or not own else own
+        total = covered.percentage(judged)
         try:
             Report(cov, ReportOptions(fail_under=request.fail_under or 0)).check_threshold(total)
         except UnderThreshold as error:

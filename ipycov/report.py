@@ -20,18 +20,20 @@ from typing import Any
 import coverage
 from coverage.exceptions import CoverageException, NoDataError
 from coverage.plugin import FileReporter
+from coverage.python import PythonFileReporter
 from coverage.report import SummaryReporter
 from coverage.report_core import get_analysis_to_report
 from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
 
 from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
+from ipycov.reporters import ModuleReporter
 from ipycov.results import Results
 
 #: The formats of a report, under coverage.py's names of its commands.
 FORMATS = ("text", "html", "markdown", "json", "xml", "lcov")
 
-_CELL = re.compile(r"In\[(\d+)\]")
+_CELL = re.compile(r"In\[\d+\](\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class ReportingCoverage(coverage.Coverage):
         cached, reporter = self._modules.get(name, (None, None))
         if reporter is None or cached != stamp:
             reporter = self._get_file_reporter(name)
-            if hasattr(reporter, "relname"):
+            if type(reporter) is PythonFileReporter:
+                reporter = ModuleReporter(name, self)
                 reporter.relname = self.relative_name(name)
             self._modules[name] = (stamp, reporter)
         return reporter
@@ -163,11 +166,12 @@ class ReportingCoverage(coverage.Coverage):
         reporter = self.reporter(morf)
         # The reporter stands for the text.
         version = results.files[morf].version
-        key = (version, results.has_arcs(), self.config.precision)
+        data = results.for_file(morf)
+        key = (version, data.has_arcs(), self.config.precision)
         known = self._analyses.get(morf)
         if known is not None and known[0] is reporter and known[1] == key and version >= 0:
             return known[2]
-        analysis = analysis_from_file_reporter(results, self.config.precision, reporter, morf)
+        analysis = analysis_from_file_reporter(data, self.config.precision, reporter, morf)
         if version >= 0:
             self._analyses[morf] = (reporter, key, analysis)
         return analysis

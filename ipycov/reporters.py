@@ -8,6 +8,7 @@ from functools import cached_property
 
 from coverage.phystokens import source_token_lines
 from coverage.plugin import CodeRegion, FileReporter
+from coverage.python import PythonFileReporter
 from coverage.regions import code_regions
 
 from ipycov.analysis import Arc, CellAnalysis
@@ -38,8 +39,8 @@ class CellReporter(FileReporter):
 
     def __lt__(self, other: object) -> bool:
         if isinstance(other, CellReporter):
-            return self.cell.count < other.cell.count
-        return isinstance(other, FileReporter) and self.filename < other.filename
+            return self._order < other._order
+        return isinstance(other, FileReporter)  # the cells come before the modules
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FileReporter) and self.filename == other.filename
@@ -65,6 +66,10 @@ class CellReporter(FileReporter):
 
     def source(self) -> str:
         return self.cell.typed
+
+    @property
+    def _order(self) -> tuple[int, int]:
+        return self.cell.count, self.cell.nested
 
     @cached_property
     def _no_statements(self) -> frozenset[int]:
@@ -117,3 +122,10 @@ class CellReporter(FileReporter):
 
     def code_region_kinds(self) -> Iterable[tuple[str, str]]:
         return [("function", "functions"), ("class", "classes")]
+
+
+class ModuleReporter(PythonFileReporter):
+    """Reports on a module, which comes after all cells."""
+
+    def __lt__(self, other: object) -> bool:
+        return not isinstance(other, CellReporter) and super().__lt__(other)

@@ -13,6 +13,9 @@ from coverage import CoverageData
 
 from ipycov.analysis import Arc
 
+#: Stands in a context between the cell's and the number of a %cov in it.
+PART = "!"
+
 
 @dataclass
 class Measured:
@@ -109,6 +112,13 @@ class Results(CoverageData):
     def has_arcs(self) -> bool:
         return any(file.arcs is not None for file in self.files.values())
 
+    def for_file(self, filename: str) -> CoverageData:
+        """What to analyse a file with: lines alone where its branches were not measured."""
+        file = self.files[filename]
+        if file.arcs is not None or not self.has_arcs():
+            return self
+        return Results([file], self._datas, self._lines_of)
+
     def measured_files(self) -> set[str]:
         return set(self.files)
 
@@ -134,11 +144,12 @@ class Results(CoverageData):
         for data in self._datas:
             for line, contexts in data.contexts_by_lineno(file.raw).items():
                 for reported in self._lines_of(file, line):
-                    found[reported].update(context for context in contexts if context)
+                    found[reported].update(_whole(context) for context in contexts if context)
         return {line: sorted(found[line], key=_by_number) for line in sorted(found)}
 
     def measured_contexts(self) -> set[str]:
-        return {context for data in self._datas for context in data.measured_contexts() if context}
+        contexts = {context for data in self._datas for context in data.measured_contexts()}
+        return {_whole(context) for context in contexts if context}
 
     def set_query_contexts(self, contexts: Any) -> None:
         """Do nothing: what the contexts choose was read already."""
@@ -148,6 +159,11 @@ class Results(CoverageData):
 
     def __bool__(self) -> bool:
         return bool(self.files)
+
+
+def _whole(context: str) -> str:
+    """The context of the cell that a context or a part of one belongs to."""
+    return context.partition(PART)[0]
 
 
 def _by_number(context: str) -> tuple[int, str]:

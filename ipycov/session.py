@@ -22,7 +22,7 @@ from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
-from ipycov.results import Collected, ReportedFile, Results, collected_in
+from ipycov.results import PART, Collected, ReportedFile, Results, collected_in
 from ipycov.store import Store
 
 #: Cells of up to this many lines are analysed when they have run, so that the first report over
@@ -34,12 +34,14 @@ _ANALYSED_AT_ONCE = 100
 class Ran:
     """What one run covered: its cell's or line's context and the files with new data.
 
-    `asked` tells that the user asked for it, with %%cov or %cov.
+    `asked` tells that the user asked for it, with %%cov or %cov. `line` is the typed line of a
+    %cov among other lines of its cell.
     """
 
     cell: Cell | None
     context: str
     asked: bool = False
+    line: int | None = None
     touched: set[str] = field(default_factory=set)
     measurement: Measurement | None = None
 
@@ -71,6 +73,7 @@ class Session:
         self._active: Measurement | None = None
         self._running: list[Ran] = []
         self._typed: list[str] = []
+        self._parts = 0
 
     # ------------------------------------------------------------ running cells
 
@@ -91,13 +94,14 @@ class Session:
             self._running.pop()
         ran = self._running.pop()
         if ran.cell is not None and error is not None:
-            ran.cell.error = f"it did not compile: {type(error).__name__}: {error}"
+            ran.cell.error = f"it did not compile: {_said(error, ran.cell)}"
         ran.measurement = self._active
         if self._running:
             if self._active is not None and ran.asked:
-                ran.touched |= self._active.switch(ran.context)
+                ran.touched |= self._active.switch(self._running[-1].context)
                 self._running[-1].touched |= ran.touched
-                self._running[-1].asked = False  # it has been shown
+                if ran.cell is self._running[-1].cell:
+                    self._running[-1].asked = False  # it has been shown
             return ran
         ran.touched |= self._stop()
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
@@ -107,8 +111,10 @@ class Session:
     def begin_line(self, options: Options | None) -> Ran:
         """A line of the running cell is to be told apart from the rest of it."""
         outer = self._running[-1] if self._running else Ran(None, "")
-        number = 1 + sum(ran.context.startswith(f"{outer.context}|") for ran in self._running)
-        ran = Ran(outer.cell, f"{outer.context}|cov {number}", asked=True)
+        ran = Ran(outer.cell, self._part_of(outer.context), asked=True)
+        running = self.compiler.running_line()
+        if running is not None:
+            ran.cell, ran.line = running
         if self._active is None or (options is not None and options != self._active.options):
             outer.touched |= self._stop()
             self._start(options or self.options(), ran.context)
@@ -165,9 +171,19 @@ class Session:
         ran.cell = cell
         if self._store is not None:
             self._store.add(cell)
+        outermost = len(self._running) == 1
         ran.context = self._running[0].context or label_of(cell.count)
-        if self._active is not None and len(self._running) == 1:
-            self._active.switch(ran.context)
+        if ran.asked and not outermost:
+            ran.context = self._part_of(ran.context)
+        if self._active is not None and (outermost or ran.asked):
+            touched = self._active.switch(ran.context)
+            if not outermost:
+                self._running[-2].touched |= touched
+
+    def _part_of(self, context: str) -> str:
+        """A context for a part of what `context` names, to be shown by itself."""
+        self._parts += 1
+        return f"{context}{PART}{self._parts}"
 
     def _start(self, options: Options, context: str) -> None:
         try:
@@ -209,9 +225,8 @@ class Session:
         cov = self._reporting_for(self.options())
         files, reporters, problems = self._reported(self._collected, cov)
         problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
-        for measurement in self._measurements.values():
-            for name in coverage_internals.unimported_source(measurement.coverage):
-                problems.append(unimported(name))
+        measurement = self._measurements.get(self.options())
+        problems += _unimported(measurement) if measurement is not None else []
         if not files and not problems:
             raise NothingMeasured(
                 "nothing was measured yet: run a cell after %load_ext ipycov, then report"
@@ -223,13 +238,14 @@ class Session:
         if ran.measurement is None:
             raise NothingMeasured("this run was not measured")
         cov = self._reporting_for(ran.measurement.options)
-        context = f"^{re.escape(ran.context)}" + (r"$" if "|" in ran.context else r"(\||$)")
+        context = f"^{re.escape(ran.context)}" + ("$" if PART in ran.context else f"({PART}|$)")
         collected = collected_in([ran.measurement.data], ran.touched, [context])
         files, reporters, problems = self._reported(collected, cov)
         for file in files:
             file.version = -1
+        problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
         problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
-        return cov, problems
+        return cov, [*problems, *_unimported(ran.measurement)]
 
     def reporter(self, cell: Cell) -> CellReporter | str:
         """The reporter for a cell, or why there is none."""
@@ -307,3 +323,14 @@ class Session:
         if isinstance(reporter, str):
             return []
         return reporter.translate_lines([cell.typed_line(line)])
+
+
+def _unimported(measurement: Measurement) -> list[Problem]:
+    return [unimported(name) for name in coverage_internals.unimported_source(measurement.coverage)]
+
+
+def _said(error: BaseException, cell: Cell) -> str:
+    """An error of a cell that did not compile, with the line that the front end shows."""
+    if not isinstance(error, SyntaxError) or error.lineno is None:
+        return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error.msg} (line {cell.typed_line(error.lineno)})"
