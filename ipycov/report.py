@@ -111,6 +111,7 @@ class ReportingCoverage(coverage.Coverage):
             except CoverageException as error:
                 problems.append(Problem(self.relative_name(name), str(error)))
                 del results.files[name]
+                self._modules.pop(name, None)  # a parser that failed once fails otherwise next
         return problems
 
     def analysis_of(self, name: str) -> Analysis:
