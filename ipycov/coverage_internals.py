@@ -59,28 +59,47 @@ def measured_since_flush(cov: coverage.Coverage) -> set[str]:
     return {filename for filename, measured in data.copy().items() if measured}
 
 
-def suspended_code(cov: coverage.Coverage) -> list[CodeType]:
-    """Code that a sysmon `cov` has seen start and that may be gone on with after a restart.
+def forget_flushed(cov: coverage.Coverage) -> None:
+    """Forget the names of files whose data was put into the CoverageData of a stopped `cov`.
 
-     Generators, coroutines and functions of other threads get no start event when they go on, and
-     a tracer that has not seen code start drops its lines
-    .
+    coverage.py keeps a set for each, and every further flush goes through all of them.
     """
-    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
-    running = {id(frame.f_code) for frame in _frames()}
-    return [
-        code
-        for code in list(tracer.code_objects)
-        if tracer.code_infos[id(code)].tracing
-        and (code.co_flags & _SUSPENDABLE or id(code) in running)
-    ]
+    cov._collector.data.clear()  # type: ignore[union-attr]
 
 
-def resume_code(cov: coverage.Coverage, codes: Iterable[CodeType]) -> None:
-    """Let a restarted sysmon `cov` measure `codes` as if each had started under it."""
-    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
-    for code in codes:
-        tracer.sysmon_py_start(code, 0)
+class MonitoredCode:
+    """What a sysmon core has learnt of code objects, carried from one start to the next.
+
+    Each start makes a tracer that knows nothing. Generators, coroutines and functions of other
+    threads get no start event when they go on, and a tracer that has not seen code start drops its
+    lines. Code that is not measured, such as IPython's, would be looked at anew for each cell.
+    """
+
+    def __init__(self) -> None:
+        self._untraced: dict[int, Any] = {}
+        self._kept_alive: list[CodeType] = []  # for their ids to mean them
+        self._unfinished: list[CodeType] = []
+
+    def keep(self, cov: coverage.Coverage) -> None:
+        """Take over what the running `cov` knows before it is stopped."""
+        tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+        running = {id(frame.f_code) for frame in _frames()}
+        self._unfinished = []
+        for code in list(tracer.code_objects):
+            info = tracer.code_infos[id(code)]
+            if not info.tracing:
+                if not code.co_filename.startswith("<"):
+                    self._untraced[id(code)] = info
+                    self._kept_alive.append(code)
+            elif code.co_flags & _SUSPENDABLE or id(code) in running:
+                self._unfinished.append(code)
+
+    def give_back(self, cov: coverage.Coverage) -> None:
+        """Let a `cov` that was just started know it again."""
+        tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+        tracer.code_infos.update(self._untraced)
+        for code in self._unfinished:
+            tracer.sysmon_py_start(code, 0)
 
 
 def know_multiline_statements(

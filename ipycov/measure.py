@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from types import CodeType
 from typing import Any
 
 import coverage
@@ -102,7 +101,7 @@ class Measurement:
         self._suspended = False
         self._thread_trace: Any = None
         self._threads_before: set[int | None] = set()
-        self._unfinished: list[CodeType] = []
+        self._code = coverage_internals.MonitoredCode()
 
     @property
     def core(self) -> str:
@@ -120,6 +119,12 @@ class Measurement:
             self._go_on()
         else:
             self._begin()
+        if context:
+            self.label(context)
+
+    def label(self, context: str) -> None:
+        """Call what is measured from now on `context`, where nothing was since the start."""
+        self.changed |= coverage_internals.measured_since_flush(self.coverage)
         self.coverage.switch_context(context)
 
     def switch(self, context: str) -> set[str]:
@@ -139,7 +144,7 @@ class Measurement:
         self.coverage.switch_context("")
         self.changed |= touched
         if self._uses_monitoring:
-            self._unfinished = coverage_internals.suspended_code(self.coverage)
+            self._code.keep(self.coverage)
             self._end()
         elif self._other_threads_run() or coverage.Coverage.current() is not self.coverage:
             # coverage.py would end the measuring of those threads for good.
@@ -175,7 +180,7 @@ class Measurement:
                 coverage_internals.know_multiline_statements(
                     self.coverage, self.cells.multiline_map
                 )
-            coverage_internals.resume_code(self.coverage, self._unfinished)
+            self._code.give_back(self.coverage)
         else:
             self._thread_trace = threading.gettrace()
 
@@ -194,6 +199,7 @@ class Measurement:
     def _end(self) -> None:
         if coverage.Coverage.current() is self.coverage:
             self.coverage.stop()
+            coverage_internals.forget_flushed(self.coverage)
         else:
             self._suspended = True
 

@@ -175,10 +175,10 @@ class Session:
         ran.context = self._running[0].context or label_of(cell.count)
         if ran.asked and not outermost:
             ran.context = self._part_of(ran.context)
-        if self._active is not None and (outermost or ran.asked):
-            touched = self._active.switch(ran.context)
-            if not outermost:
-                self._running[-2].touched |= touched
+        if self._active is not None and outermost:
+            self._active.label(ran.context)
+        elif self._active is not None and ran.asked:
+            self._running[-2].touched |= self._active.switch(ran.context)
 
     def _part_of(self, context: str) -> str:
         """A context for a part of what `context` names, to be shown by itself."""
