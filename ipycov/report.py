@@ -105,7 +105,7 @@ class ReportingCoverage(coverage.Coverage):
         self._results = self._data = results
         self._reporters = reporters
         problems = []
-        for name in sorted(results.measured_files()):
+        for name in list(results.files):
             try:
                 self._analyze(name)
             except CoverageException as error:
@@ -160,18 +160,20 @@ class ReportingCoverage(coverage.Coverage):
         pass
 
     def _get_file_reporters(self, morfs: Any = None) -> list[tuple[FileReporter, Any]]:
-        return [(self.reporter(name), name) for name in morfs or self.get_data().measured_files()]
+        # in the order that coverage.py will sort them into, which saves it the comparisons
+        return [(self.reporter(name), name) for name in morfs or self.get_data().files]
 
     def _analyze(self, morf: Any, file_reporter: FileReporter | None = None) -> Analysis:
         results: Results = self.get_data()
         reporter = self.reporter(morf)
         # The reporter stands for the text.
-        version = results.files[morf].version
-        data = results.for_file(morf)
-        key = (version, data.has_arcs(), self.config.precision)
+        file = results.files[morf]
+        version = file.version
+        key = (version, file.arcs is None, self.config.precision)
         known = self._analyses.get(morf)
         if known is not None and known[0] is reporter and known[1] == key and version >= 0:
             return known[2]
+        data = results.for_file(morf)
         analysis = analysis_from_file_reporter(data, self.config.precision, reporter, morf)
         if version >= 0:
             self._analyses[morf] = (reporter, key, analysis)

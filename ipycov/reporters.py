@@ -28,10 +28,14 @@ class CellReporter(FileReporter):
         self.translation = cell.translation
         self.analysis = analysis
         self._directory = directory
+        self._named: tuple[int, str] = (-1, "")
+        self._reported: ReportedFile | None = None
 
     @property
     def filename(self) -> str:
-        return os.path.join(self._directory, self.cell.label)
+        if self._named[0] != self.cell.count:
+            self._named = self.cell.count, os.path.join(self._directory, self.cell.label)
+        return self._named[1]
 
     @filename.setter
     def filename(self, directory: str) -> None:
@@ -49,6 +53,9 @@ class CellReporter(FileReporter):
 
     def reported(self, data: Measured) -> ReportedFile:
         """The cell's data as reports number its lines."""
+        known = self._reported
+        if known is not None and data.version == known.version and known.name == self.filename:
+            return known
 
         def typed(line: int) -> int:
             return self.cell.typed_line(line) if line >= 0 else -self.cell.typed_line(-line)
@@ -59,7 +66,15 @@ class CellReporter(FileReporter):
             arcs = self.analysis.module_arcs(
                 ((typed(start), typed(end)) for start, end in data.arcs), typed(1)
             )
-        return ReportedFile(self.filename, lines, arcs, self.cell.filename, data.version)
+        reported = ReportedFile(self.filename, lines, arcs, self.cell.filename, data.version)
+        if data.version >= 0:
+            self._reported = reported
+        return reported
+
+    @cached_property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to report: ipycov's own magics, comments, and no more."""
+        return not self.lines() and not self.excluded_lines()
 
     def relative_filename(self) -> str:
         return self.cell.label

@@ -108,9 +108,10 @@ class Results(CoverageData):
         self.files = {file.name: file for file in files}
         self._datas = list(datas)
         self._lines_of = lines_of
+        self._has_arcs = any(file.arcs is not None for file in self.files.values())
 
     def has_arcs(self) -> bool:
-        return any(file.arcs is not None for file in self.files.values())
+        return self._has_arcs
 
     def for_file(self, filename: str) -> CoverageData:
         """What to analyse a file with: lines alone where its branches were not measured."""

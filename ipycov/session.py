@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from coverage import CoverageData
 from coverage.exceptions import CoverageException, NotPython
@@ -105,7 +106,9 @@ class Session:
             return ran
         ran.touched |= self._stop()
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
-            self.reporter(ran.cell)
+            reporter = self.reporter(ran.cell)
+            if isinstance(reporter, CellReporter) and ran.measurement and ran.measurement.branch:
+                reporter.arcs()
         return ran
 
     def begin_line(self, options: Options | None) -> Ran:
@@ -250,7 +253,11 @@ class Session:
     def reporter(self, cell: Cell) -> CellReporter | str:
         """The reporter for a cell, or why there is none."""
         cov = self._reporting_for(self.options())
-        exclusions = cov.exclusions()
+        return self._reporter(cell, cov, cov.exclusions())
+
+    def _reporter(
+        self, cell: Cell, cov: ReportingCoverage, exclusions: Exclusions
+    ) -> CellReporter | str:
         key = (cell.filename, exclusions)
         known = self._reporters.get(key)
         if isinstance(known, CellReporter) and (
@@ -296,21 +303,22 @@ class Session:
         reporters: dict[str, FileReporter] = {}
         problems: list[Problem] = []
         measured = collected.files()
+        exclusions = cov.exclusions()
         for cell in self.book:
             data = measured.get(cell.filename)
             if data is None or not data.lines:
                 if cell.error is not None:
                     problems.append(Problem(cell.label, cell.error))
                 continue
-            reporter = self.reporter(cell)
+            reporter = self._reporter(cell, cov, exclusions)
             if isinstance(reporter, str):
                 problems.append(Problem(cell.label, reporter))
                 continue
-            if not reporter.lines() and not reporter.excluded_lines():
-                continue  # ipycov's own magics and nothing else
+            if reporter.is_empty:
+                continue
             reporters[reporter.filename] = reporter
             files.append(reporter.reported(data))
-        for filename, data in measured.items():
+        for filename, data in sorted(measured.items(), key=itemgetter(0)):
             if filename not in self.book:
                 files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
         return files, reporters, problems
