@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kernels import Kernel, Notebook
+
+
+@pytest.fixture(scope="session")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel that tests share, so no test may leave anything in it."""
+    shared = Kernel(tmp_path_factory.mktemp("kernel"))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def bare(kernel: Kernel, tmp_path: Path) -> Iterator[Notebook]:
+    """The shared kernel in a directory of the test's own, without ipycov."""
+    notebook = Notebook(kernel, tmp_path)
+    notebook.must(f"import os; os.chdir({str(tmp_path)!r})")
+    yield notebook
+    notebook.must("%unload_ext ipycov")
+    notebook.must("import os; os.chdir('/'); import gc; _ = gc.collect()")
+
+
+@pytest.fixture
+def notebook(bare: Notebook) -> Notebook:
+    """The shared kernel in a directory of the test's own, with ipycov loaded."""
+    bare.load()
+    return bare
