@@ -17,6 +17,13 @@ def load_ipython_extension(ipython: Any) -> None:
     load(ipython)
 
 
+def coverage_init(reg: Any, options: Any) -> None:
+    """Add the plugin; called by coverage.py for `plugins = ipycov`."""
+    from ipycov.plugin import NotebookPlugin
+
+    reg.add_configurer(NotebookPlugin())
+
+
 def unload_ipython_extension(ipython: Any) -> None:
     """Take all that ipycov put on `ipython` off again; called by `%unload_ext ipycov`."""
     from ipycov.extension import unload

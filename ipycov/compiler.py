@@ -53,12 +53,16 @@ class _Fragment:
 class CellCompiler:
     """Gives the code of cells its names and lines, and writes the cells into `book`.
 
-    `compiled` is called with each cell that is about to run.
+    `compiled` is called with each cell that is about to run. `every_text` takes each text that is
+    compiled for a cell, for where nobody tells which are.
     """
 
-    def __init__(self, book: CellBook, compiled: Callable[[Cell], None]) -> None:
+    def __init__(
+        self, book: CellBook, compiled: Callable[[Cell], None], *, every_text: bool = False
+    ) -> None:
         self.book = book
         self._compiled = compiled
+        self._every_text = every_text
         self.expected: Run | None = None
         self.next_name: str | None = None
         self._cells: dict[str, Cell] = {}  # by the name in the code objects
@@ -79,6 +83,8 @@ class CellCompiler:
     def name(self, compiler: Any, typed: str, compiled: str, count: int) -> str | None:
         """The name for the text that is being compiled; None where it is no cell of a user's."""
         run, self.expected = self.expected, None
+        if run is None and self._every_text:
+            run = Run(typed, None)
         if run is None or run.typed != typed:
             return None
         fragment = self._body_of_running_cell(typed, compiled)

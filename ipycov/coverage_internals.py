@@ -17,6 +17,8 @@ from typing import Any
 import coverage
 from coverage.results import Analysis
 
+from ipycov.analysis import Exclusions
+
 _PACKAGE = os.path.join(os.path.realpath(os.path.dirname(__file__)), "")
 _SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
@@ -48,6 +50,60 @@ def always_measure(cov: coverage.Coverage, is_cell: Callable[[str], bool]) -> No
         return decide(filename, frame)  # type: ignore[no-any-return]
 
     inorout.check_include_omit_etc = check
+
+
+def reason_not_to_measure(cov: coverage.Coverage, path: str) -> str | None:
+    """Why the options of `cov` leave out the file `path`; None where they do not."""
+    if cov._inorout is None:
+        return None
+    return cov._inorout.check_include_omit_etc(path, None)
+
+
+def coverage_being_configured(frame: FrameType) -> coverage.Coverage | None:
+    """The `Coverage` that calls a plugin's `configure` from `frame`.
+
+    A plugin is told the configuration and nothing else, but which data is saved where, and what
+    the options leave out, the `Coverage` alone knows.
+    """
+    caller = frame.f_locals.get("self")
+    return caller if isinstance(caller, coverage.Coverage) else None
+
+
+def after_saving(cov: coverage.Coverage, call: Callable[[coverage.Coverage], None]) -> None:
+    """Call `call` where `cov` adds the files to its data that could have run and did not.
+
+    coverage.py asks file tracer plugins for such files, and no others.
+    """
+    original = cov._post_save_work
+
+    def post_save_work() -> None:
+        original()
+        call(cov)
+
+    cov._post_save_work = post_save_work  # type: ignore[method-assign]
+
+
+def relative_filename(filename: str) -> str:
+    """What coverage.py's reports call a file."""
+    from coverage.files import relative_filename as relative
+
+    return relative(filename)
+
+
+def exclusions(cov: coverage.Coverage) -> Exclusions:
+    """The exclusions that the configuration of `cov` names, joined as coverage.py joins them."""
+
+    def joined(*options: str) -> str:
+        regexes: list[str] = []
+        for option in options:
+            value = cov.get_option(option)
+            regexes += value if isinstance(value, list) else []
+        return "|".join(f"(?:{regex})" for regex in regexes)
+
+    return Exclusions(
+        joined("report:exclude_lines"),
+        joined("report:partial_branches", "report:partial_branches_always"),
+    )
 
 
 def measured_since_flush(cov: coverage.Coverage) -> set[str]:

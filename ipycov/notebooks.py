@@ -36,12 +36,14 @@ class Notebook:
     """A notebook file that was read.
 
     `language` is the language of its kernel in lower case, empty where the file does not tell.
+    `is_copy` tells that the file says it is what a runner wrote, as papermill's outputs do.
     """
 
     path: str
     cells: tuple[NotebookCell, ...]
     language: str = ""
     kernel_name: str = ""
+    is_copy: bool = False
 
     @property
     def is_python(self) -> bool:
@@ -104,7 +106,10 @@ def parse(text: str, path: str) -> Notebook:
     document.read()
     if not document.has_cells:
         raise BadNotebook(f"{path} is not a notebook: it has no cells")
-    return Notebook(path, tuple(document.cells), *_kernel(document.metadata))
+    metadata = document.metadata if isinstance(document.metadata, dict) else {}
+    return Notebook(
+        path, tuple(document.cells), *_kernel(metadata), is_copy="papermill" in metadata
+    )
 
 
 def _kernel(metadata: Any) -> tuple[str, str]:

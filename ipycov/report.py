@@ -25,6 +25,7 @@ from coverage.report import SummaryReporter
 from coverage.report_core import get_analysis_to_report
 from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
 
+from ipycov import coverage_internals
 from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
 from ipycov.reporters import ModuleReporter
@@ -134,18 +135,7 @@ class ReportingCoverage(coverage.Coverage):
 
     def exclusions(self) -> Exclusions:
         """The exclusions that the configuration names."""
-        return Exclusions(
-            self._joined("report:exclude_lines"),
-            self._joined("report:partial_branches", "report:partial_branches_always"),
-        )
-
-    def _joined(self, *options: str) -> str:
-        """The regexes of some options as one, as coverage.py joins them."""
-        regexes: list[str] = []
-        for option in options:
-            value = self.get_option(option)
-            regexes += value if isinstance(value, list) else []
-        return "|".join(f"(?:{regex})" for regex in regexes)
+        return coverage_internals.exclusions(self)
 
     def relative_name(self, filename: str) -> str:
         """What a report calls a file: its path from where the session began."""

@@ -1,0 +1,412 @@
+"""Notebooks in coverage.py's data files, and out of them again.
+
+For each notebook whose cells ran, a data file holds
+
+- the notebook itself, its lines those of the `.ipynb` file as it was then;
+- a record of each cell's own lines, named by the notebook and a digest of the cell's text;
+- a record of the layout that the first has its line numbers from.
+
+A report on a notebook that is laid out as it was takes the first. One that has been saved with
+other outputs, or with other cells, is put together from the records of its cells. The records are
+files to coverage.py, but none that a report lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from coverage import CoverageData
+from coverage.exceptions import CoverageException, NotPython
+from coverage.plugin import FileReporter
+
+from ipycov import coverage_internals, notebooks
+from ipycov.analysis import Arc, CellAnalysis, Exclusions
+from ipycov.cells import Cell, CellBook
+from ipycov.errors import BadNotebook
+from ipycov.folding import NotebookReporter, match
+from ipycov.lines import rows
+from ipycov.notebooks import Notebook
+from ipycov.plugin import NAME
+from ipycov.reporters import CellReporter
+from ipycov.results import Measured, ReportedFile
+
+_RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
+_ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
+_SKIPPED = {"node_modules", "site-packages", "__pycache__"}
+_ALL = Exclusions("", "")
+
+
+def digest(text: str) -> str:
+    """What tells a cell's text from others."""
+    return hashlib.sha1("\n".join(rows(text)).encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+def layout(notebook: Notebook) -> str:
+    """What tells where the lines of a notebook's cells stand in its file."""
+    stands = repr([(digest(cell.text), cell.file_lines) for cell in notebook.cells])
+    return hashlib.sha1(stands.encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+# -------------------------------------------------------------------- into data files
+
+
+def fold_saved(cov: Any, book: CellBook, directories: Sequence[str]) -> None:
+    """Put notebooks in the place of cells in the data file that `cov` has saved.
+
+    `directories` are where the kernel ran.
+    """
+    path = cov.get_data().data_filename()
+    if not os.path.exists(path):
+        return
+    data = CoverageData(basename=path)
+    data.read()
+    cells = [cell for cell in book if cell.filename in data.measured_files()]
+    data_directory = os.path.dirname(os.path.abspath(path))
+    places = [*directories, data_directory, *(cov.get_option("run:source") or ())]
+    notebook = _notebook_of(cells, _notebooks_under(places))
+    folded = f"{path}.folded"
+    new = CoverageData(basename=folded)
+    new.set_context(None)
+    filenames = {cell.filename for cell in book} & data.measured_files()
+    _copy(data, new, lambda filename: filename not in filenames)
+    name = _naming(cov, data_directory)
+    alone = cells
+    if notebook is not None and coverage_internals.reason_not_to_measure(cov, notebook.path):
+        notebook, alone = None, []
+    if notebook is not None:
+        matched, alone = match(notebook, cells)
+        reporter = NotebookReporter(notebook, name(notebook.path), _ALL, matched)
+        for context in sorted(data.measured_contexts()):
+            data.set_query_contexts([f"^{re.escape(context)}$"])
+            new.set_context(context or None)
+            _add_notebook(new, reporter, data, name(notebook.path))
+    place = name(notebook.path if notebook is not None else directories[0])
+    for cell in alone:
+        _add_alone(new, cell, data, f"{place}:{cell.label}#{digest(cell.typed)}")
+    _keep_texts(alone, data_directory)
+    new.write()
+    new.close()
+    data.close()
+    os.replace(folded, path)
+
+
+def touch_notebooks(cov: Any) -> None:
+    """List the notebooks under the directories of `source`, whether anything of them ran."""
+    directories = [path for path in cov.get_option("run:source") or () if os.path.isdir(path)]
+    if not directories:
+        return
+    data = cov.get_data()
+    name = _naming(cov, os.path.dirname(os.path.abspath(data.data_filename())))
+    found = [
+        name(path)
+        for path in _notebooks_under(directories)
+        if coverage_internals.reason_not_to_measure(cov, path) is None
+    ]
+    if found and bool(data):
+        data.touch_files(found, NAME)
+
+
+def _naming(cov: Any, directory: str) -> Callable[[str], str]:
+    """How the data file of `cov`, in `directory`, names a file."""
+
+    def name(path: str) -> str:
+        path = os.path.realpath(path)
+        if cov.get_option("run:relative_files"):
+            relative = os.path.relpath(path, os.path.realpath(directory))
+            return path if relative.startswith("..") else relative
+        return path
+
+    return name
+
+
+def _copy(old: CoverageData, new: CoverageData, wanted: Callable[[str], bool]) -> None:
+    """Copy what `old` has of the files that are wanted."""
+    filenames = [filename for filename in old.measured_files() if wanted(filename)]
+    for context in sorted(old.measured_contexts()):
+        old.set_query_contexts([f"^{re.escape(context)}$"])
+        new.set_context(context or None)
+        for filename in filenames:
+            if old.has_arcs():
+                new.add_arcs({filename: old.arcs(filename) or []})
+            else:
+                new.add_lines({filename: old.lines(filename) or []})
+    old.set_query_contexts(None)
+    for filename in filenames:
+        new.touch_file(filename, old.file_tracer(filename) or "")
+
+
+def _add_notebook(
+    new: CoverageData, reporter: NotebookReporter, data: CoverageData, name: str
+) -> None:
+    for part in reporter.parts:
+        for cell in part.ran:
+            measured = _measured(data, cell.filename)
+            if not measured.lines:
+                continue
+            covered = part.reporter.reported(measured)
+            kind = "python" if cell.python_body else "cell"
+            _add(new, f"{name}#{kind}={digest(cell.typed)}", covered.lines, covered.arcs)
+            lines = {reporter.file_line(part, row) for row in covered.lines}
+            arcs = None
+            if covered.arcs is not None:
+                arcs = {reporter.file_arc(part, arc) for arc in covered.arcs}
+            _add(new, name, lines, arcs)
+    _add(new, f"{name}#layout={layout(reporter.notebook)}", (), () if data.has_arcs() else None)
+    _add(new, name, (), () if data.has_arcs() else None)
+
+
+def _add_alone(new: CoverageData, cell: Cell, data: CoverageData, name: str) -> None:
+    try:
+        analysis = CellAnalysis(cell.translation.python, cell.label, _ALL)
+    except NotPython:
+        return
+    for context in sorted(data.measured_contexts()):
+        data.set_query_contexts([f"^{re.escape(context)}$"])
+        new.set_context(context or None)
+        covered = CellReporter(cell, "", analysis).reported(_measured(data, cell.filename))
+        _add(new, name, covered.lines, covered.arcs)
+
+
+def _measured(data: CoverageData, filename: str) -> Measured:
+    arcs = set(data.arcs(filename) or ()) if data.has_arcs() else None
+    return Measured(set(data.lines(filename) or ()), arcs, -1)
+
+
+def _add(new: CoverageData, name: str, lines: Iterable[int], arcs: Iterable[Arc] | None) -> None:
+    if arcs is None:
+        new.add_lines({name: list(lines)})
+    else:
+        arcs = set(arcs)
+        in_arcs = {line for arc in arcs for line in arc}
+        # a line that was left by an exception has no arc but the one that entered it
+        new.add_arcs({name: [*arcs, *((-1, line) for line in lines if line not in in_arcs)]})
+    new.add_file_tracers({name: NAME})
+
+
+def _keep_texts(cells: Iterable[Cell], directory: str) -> None:
+    """Keep the texts of cells that no notebook holds where a report can find them."""
+    folder = Path(directory, ".ipycov", "cells")
+    for cell in cells:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
+        (folder / f"{digest(cell.typed)}.txt").write_text(cell.typed, encoding="utf-8")
+
+
+# -------------------------------------------------------------------- notebooks on disk
+
+
+def _notebooks_under(directories: Iterable[str]) -> Iterator[str]:
+    """The notebook files in and below directories, each once; hidden ones are left out."""
+    seen: set[str] = set()
+    for top in directories:
+        for directory, subdirectories, files in os.walk(os.path.realpath(top)):
+            subdirectories[:] = sorted(
+                name
+                for name in subdirectories
+                if not name.startswith(".")
+                and name not in _SKIPPED
+                and not os.path.exists(os.path.join(directory, name, "pyvenv.cfg"))
+                and os.path.join(directory, name) not in seen
+            )
+            if directory in seen:
+                subdirectories.clear()
+                continue
+            seen.add(directory)
+            yield from (os.path.join(directory, f) for f in sorted(files) if f.endswith(".ipynb"))
+
+
+def _notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
+    """The notebook that most of `cells` are the code of, None where it is none.
+
+    A runner's executed copy has the same code: the notebook that it was made from is older.
+    """
+    wanted = {digest(cell.typed) for cell in cells}
+    best: tuple[Any, Notebook] | None = None
+    for path in paths:
+        try:
+            notebook = notebooks.read(path)
+        except BadNotebook:
+            continue
+        digests = [digest(cell.text) for cell in notebook.cells if cell.text.strip()]
+        shared = len(wanted.intersection(digests))
+        if not notebook.is_python or shared * 2 < len(wanted):
+            continue
+        rank = (shared, -len(digests), not notebook.is_copy, -os.stat(path).st_mtime_ns)
+        if best is None or rank > best[0]:
+            best = rank, notebook
+    return best[1] if best is not None else None
+
+
+# -------------------------------------------------------------------- out of data files
+
+
+class _NotReported(FileReporter):
+    """A record that belongs to a notebook: coverage.py's reports pass over what is not Python."""
+
+    def lines(self) -> set[int]:
+        raise NotPython(f"{self.filename} is a record of a notebook's")
+
+    def should_be_python(self) -> bool:
+        """Tell reports that nobody expected it to be."""
+        return False
+
+
+@dataclass
+class _Recorded:
+    """What a data file records of one notebook: its layouts and its cells' own data by digest."""
+
+    layouts: set[str] = field(default_factory=set)
+    cells: dict[str, Measured] = field(default_factory=dict)
+    python: set[str] = field(default_factory=set)
+
+
+class NotebookFiles:
+    """The notebooks in the data that `cov` reports on."""
+
+    def __init__(self, cov: Any) -> None:
+        self._cov = cov
+        self._said: set[str] = set()
+
+    def reporter(self, filename: str) -> FileReporter:
+        """The reporter for a file that a data file leaves to the plugin."""
+        if _RECORD.fullmatch(filename):
+            return _NotReported(filename)
+        alone = _ALONE.fullmatch(filename)
+        if alone is not None:
+            return self._cell_alone(filename, alone)
+        try:
+            notebook = notebooks.read(filename)
+        except BadNotebook as error:
+            raise CoverageException(f"No source for notebook: {error}") from error
+        if not notebook.keeps_lines:
+            self._say(
+                f"{notebook.path} does not keep each source line on a line of its own: line "
+                "numbers count the lines of its code cells"
+            )
+        name = coverage_internals.relative_filename(filename)
+        recorded = self._recorded(filename)
+        reporter = _StoredNotebook(notebook, name, self._exclusions(), recorded)
+        reporter.filename = filename
+        if reporter.stale:
+            cells = "1 cell has" if reporter.stale == 1 else f"{reporter.stale} cells have"
+            self._say(
+                f"{name}: {cells} another text than when the notebook ran; what the old text "
+                "covered is left out"
+            )
+        return reporter
+
+    def _cell_alone(self, filename: str, found: re.Match[str]) -> FileReporter:
+        data = self._cov.get_data()
+        cells = [name for name in data.measured_files() if _ALONE.fullmatch(name)]
+        self._say(
+            f"cells that ran and are in no notebook on disk: {len(cells)}, listed by themselves"
+        )
+        directory = os.path.dirname(os.path.abspath(data.data_filename()))
+        path = Path(directory, ".ipycov", "cells", f"{found['digest']}.txt")
+        try:
+            typed = path.read_text(encoding="utf-8")
+        except OSError:
+            self._say(f"the text of {filename} is not in {path.parent}: it is left out")
+            return _NotReported(filename)
+        cell = Cell(filename, typed, count=int(found["count"]))
+        analysis = CellAnalysis(cell.translation.python, cell.label, self._exclusions())
+        return _AloneReporter(cell, filename, found["place"], analysis)
+
+    def _recorded(self, filename: str) -> _Recorded:
+        recorded = _Recorded()
+        data = self._cov.get_data()
+        for name in data.measured_files():
+            found = _RECORD.fullmatch(name)
+            if found is None or found["notebook"] != filename:
+                continue
+            if found["kind"] == "layout":
+                recorded.layouts.add(found["digest"])
+                continue
+            recorded.cells[found["digest"]] = _measured(data, name)
+            if found["kind"] == "python":
+                recorded.python.add(found["digest"])
+        return recorded
+
+    def _exclusions(self) -> Exclusions:
+        return coverage_internals.exclusions(self._cov)
+
+    def _say(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            print(f"ipycov: {message}", file=sys.stderr)
+
+
+class _StoredNotebook(NotebookReporter):
+    """A notebook from a data file, put together anew where its layout has changed since.
+
+    `stale` counts the cells that ran whose text is in the notebook no more.
+    """
+
+    def __init__(
+        self, notebook: Notebook, name: str, exclusions: Exclusions, recorded: _Recorded
+    ) -> None:
+        ran = {
+            place.number: [Cell("", place.text, python_body=digest(place.text) in recorded.python)]
+            for place in notebook.cells
+            if digest(place.text) in recorded.cells
+        }
+        super().__init__(notebook, name, exclusions, ran)
+        self._recorded = recorded
+        self._moved = bool(recorded.layouts) and recorded.layouts != {layout(notebook)}
+        here = {digest(place.text) for place in notebook.cells}
+        self.stale = len(recorded.cells.keys() - here)
+
+    def translate_lines(self, lines: Iterable[int]) -> set[int]:
+        if self._moved:
+            lines = self._put_together().lines
+        return super().translate_lines(lines)
+
+    def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
+        arcs = set(arcs)
+        if self._moved:
+            # coverage.py translates twice: what the data says, and what came of that
+            together = self._put_together().arcs or set()
+            first = super().translate_arcs(together)
+            return super().translate_arcs(arcs) if arcs >= _without_self(first) else first
+        return super().translate_arcs(arcs)
+
+    def _put_together(self) -> ReportedFile:
+        lines: set[int] = set()
+        arcs: set[Arc] = set()
+        for part in self.parts:
+            measured = self._recorded.cells.get(digest(part.place.text))
+            if measured is not None:
+                lines |= {self.file_line(part, row) for row in measured.lines}
+                arcs |= {self.file_arc(part, arc) for arc in measured.arcs or ()}
+        return ReportedFile(self.filename, lines, arcs, self.filename, -1)
+
+
+def _without_self(arcs: Iterable[Arc]) -> set[Arc]:
+    return {(start, end) for start, end in arcs if start != end}
+
+
+class _AloneReporter(CellReporter):
+    """A cell that is in no notebook."""
+
+    def __init__(self, cell: Cell, filename: str, place: str, analysis: CellAnalysis) -> None:
+        super().__init__(cell, os.path.dirname(filename), analysis)
+        self._in_data = filename
+        self._place = coverage_internals.relative_filename(place)
+
+    @property
+    def filename(self) -> str:
+        return self._in_data
+
+    @filename.setter
+    def filename(self, directory: str) -> None:
+        """Leave the name as the data has it."""
+
+    def relative_filename(self) -> str:
+        return f"{self._place}:{self.cell.label}"

@@ -1,0 +1,46 @@
+"""coverage.py's way in: with `plugins = ipycov`, notebooks are source files like any other.
+
+coverage.py imports this module before it measures, in each process, so it imports little itself.
+The plugin is a configurer and no file tracer: a file tracer would make each measured line slower
+and switch sys.monitoring off. coverage.py finds the plugin by its name when it reports, for the
+data says that it is the one to ask about a notebook.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from coverage.plugin import CoveragePlugin
+
+if TYPE_CHECKING:
+    from coverage.plugin import FileReporter
+
+#: The name under which data files know the plugin.
+NAME = "ipycov.NotebookPlugin"
+
+
+class NotebookPlugin(CoveragePlugin):
+    """Measures the cells of kernels that coverage.py measures, and reports on notebooks."""
+
+    def __init__(self) -> None:
+        self._coverage: Any = None
+        self._files: Any = None
+
+    def configure(self, config: Any) -> None:
+        """Begin to look out for a kernel in this process."""
+        from ipycov import coverage_internals, kernels
+
+        # coverage.py hands out its configuration only, which knows neither data nor decisions.
+        self._coverage = coverage_internals.coverage_being_configured(sys._getframe(1))
+        if self._coverage is not None:
+            kernels.watch(self._coverage)
+
+    def file_reporter(self, filename: str) -> FileReporter | str:
+        """The reporter for a notebook, or for a cell that is in none."""
+        from ipycov.notebook_data import NotebookFiles
+
+        if self._files is None:
+            self._files = NotebookFiles(self._coverage)
+        reporter: FileReporter | str = self._files.reporter(filename)
+        return reporter
