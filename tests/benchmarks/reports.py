@@ -46,16 +46,17 @@ class ReportTimes:
 
 
 def report_times(directory: Path, branch: bool, rounds: int) -> ReportTimes:
-    """Time the reports; `rounds` is how often each is made in a process of its own."""
+    """Time the reports; `rounds` is how often each is made, in turn, in processes of their own."""
     for number in range(CELLS):
         (directory / f"m{number}.py").write_text(ten_lines(number) + "\n")
     firsts: list[float] = []
     agains: list[float] = []
+    coverages: list[float] = []
     for _ in range(rounds):
         first, again = _ipycov(directory, branch)
         firsts.append(first)
         agains += again
-    coverages = [_coverage(directory, branch) for _ in range(rounds)]
+        coverages.append(_coverage(directory, branch))
     return ReportTimes(median(firsts), median(agains), median(coverages))
 
 
