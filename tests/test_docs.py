@@ -171,28 +171,6 @@ def test_each_message_is_explained():
     assert missing == []
 
 
-def test_the_table_of_modules_is_what_they_import():
-    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
-    table = {
-        row[0].strip(" `"): {name.strip(" `") for name in row[-1].split(",")} - {"-", ""}
-        for row in re.findall(r"^\| (`[a-z_]+`) \|.*\| ([^|]*) \|$", page, re.MULTILINE)
-    }
-    assert table == {
-        path.stem: imports(path) for path in SOURCES if path.stem not in ("__init__", "__main__")
-    }
-
-
-def imports(path: Path) -> set[str]:
-    """The modules of ipycov that a module imports."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "ipycov":
-            found |= {alias.name for alias in node.names if not alias.name.startswith("__")}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ipycov."):
-            found.add((node.module or "").removeprefix("ipycov."))
-    return found
-
-
 def test_the_changelog_has_a_line_for_each_magic_and_command():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     magics = (ROOT / "ipycov" / "magics.py").read_text(encoding="utf-8")

@@ -1,13 +1,16 @@
 """Directives that write the reference from the code, so that it can't say something else.
 
 `{magic} NAME` is the manual of a magic, as IPython shows it; `{traits} MODULE.CLASS` is a table of
-a class's configurable traits; `{options} MODULE.CLASS` one of a command's options.
+a class's configurable traits; `{options} MODULE.CLASS` one of a command's options. `{modules}` is a
+table of the package's modules, those that import nothing of it first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ast
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -15,6 +18,9 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from traitlets import Bool, Enum, Float, Int, List, TraitType, Unicode, Union
+from traitlets.config import Application
+
+import ipycov
 
 _WORDS: dict[type[TraitType[Any, Any]], str] = {
     Bool: "`True` or `False`",
@@ -66,21 +72,69 @@ class Options(Traits):
     def run(self) -> list[nodes.Node]:
         command = _class_named(self.arguments[0])
         traits = dict(own_traits(command))
-        rows = [(f"`--{flag}`", text) for flag, (_, text) in own_flags(command)]
+        rows = [(f"`{_dashed(flag)}`", text) for flag, (_, text) in own_flags(command)]
+        names: dict[str, list[str]] = {}
         for alias, target in command.aliases.items():
-            trait = traits[target.rpartition(".")[2]]
-            rows.append((f"`--{alias}` {takes(trait)}", trait.help))
+            names.setdefault(target.rpartition(".")[2], []).append(f"`{_dashed(alias)}`")
+        for name, dashed in names.items():
+            if name in traits:
+                rows.append((f"{', '.join(dashed)} {takes(traits[name])}", traits[name].help))
         return self.table(("option", "meaning"), rows)
 
 
+class Modules(Traits):
+    """A table of the modules, what each is for, and what it imports of the others."""
+
+    required_arguments = 0
+
+    def run(self) -> list[nodes.Node]:
+        trees = {
+            path.stem: ast.parse(path.read_text(encoding="utf-8"))
+            for path in Path(ipycov.__file__).parent.glob("*.py")
+            if not path.stem.startswith("__")
+        }
+        imports = {name: imported(tree) for name, tree in trees.items()}
+        rows = [
+            (
+                f"`{name}`",
+                (ast.get_docstring(trees[name]) or "").split("\n")[0],
+                ", ".join(sorted(imports[name])) or "-",
+            )
+            for name in sorted(trees, key=lambda name: (_depth(name, imports, ()), name))
+        ]
+        return self.table(("module", "what it is for", "imports"), rows)
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The modules of ipycov that a module imports, at its top or later."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "ipycov":
+            found |= {alias.name for alias in node.names if not alias.name.startswith("__")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ipycov."):
+            found.add((node.module or "").removeprefix("ipycov."))
+    return found
+
+
+def _depth(name: str, imports: Mapping[str, set[str]], above: tuple[str, ...]) -> int:
+    """How many modules stand below a module at most."""
+    below = imports.get(name, set()) - {*above, name}
+    return 1 + max((_depth(each, imports, (*above, name)) for each in below), default=0)
+
+
 def own_traits(cls: Any) -> Iterator[tuple[str, Any]]:
-    """The configurable traits that a class has by itself."""
-    yield from cls.class_own_traits(config=True).items()
+    """The configurable traits of a class, without those that every traitlets application has."""
+    everyones = Application.class_traits()
+    for name, trait in cls.class_traits(config=True).items():
+        if name not in everyones:
+            yield name, trait
 
 
 def own_flags(command: Any) -> Iterator[tuple[str, tuple[Any, str]]]:
     """The flags of a command, without those that every traitlets application has."""
-    yield from ((name, value) for name, value in command.flags.items() if len(name) > 1)
+    for name, value in command.flags.items():
+        if name not in Application.flags:
+            yield name, value
 
 
 def takes(trait: Any) -> str:
@@ -97,6 +151,10 @@ def _class_named(name: str) -> Any:
     return getattr(import_module(module), cls)
 
 
+def _dashed(name: str) -> str:
+    return f"-{name}" if len(name) == 1 else f"--{name}"
+
+
 def _row(values: Sequence[str]) -> str:
     return f"| {' | '.join(value.replace('|', chr(92) + '|') for value in values)} |"
 
@@ -105,4 +163,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("magic", Magic)
     app.add_directive("traits", Traits)
     app.add_directive("options", Options)
+    app.add_directive("modules", Modules)
     return {"parallel_read_safe": True}
