@@ -46,9 +46,7 @@ class CellAnalysis:
     def __init__(self, python: str, name: str, exclusions: Exclusions) -> None:
         self._python = python
         self._partial = exclusions.partial
-        self.parser = PythonParser(
-            text=_parseable(python) or "\n", filename=name, exclude=exclusions.exclude
-        )
+        self.parser = _Parser(python or "\n", name, exclusions.exclude)
         try:
             self.parser.parse_source()
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -71,8 +69,15 @@ class CellAnalysis:
 
     @cached_property
     def arcs(self) -> set[Arc]:
-        """The arcs that a module with this text could run."""
-        return self.parser.arcs()
+        """The arcs that a module with this text could run.
+
+        Raises `coverage.exceptions.NotPython` when coverage.py can't tell.
+        """
+        try:
+            arcs: set[Arc] = self.parser.arcs()
+        except AssertionError as error:  # such as of a `with` that holds nothing but `global x`
+            raise NotPython(f"coverage.py can't analyse its branches: {error}") from error
+        return arcs
 
     def module_arcs(self, arcs: Iterable[Arc], entry: int) -> set[Arc]:
         """Turn arcs that a cell ran into those that a module with its text runs.
@@ -125,7 +130,7 @@ class CellAnalysis:
         """The line that runs after the top-level statement on `line`, -1 after the last."""
         spans = self._spans
         for first, last in spans[bisect_right(spans, line, key=lambda span: span[0]) :]:
-            lines = sorted(
+            lines: list[int] = sorted(
                 number for number in self.parser.raw_statements if first <= number <= last
             )
             if not lines:
@@ -147,6 +152,22 @@ def _nested_codes(code: CodeType) -> Iterable[CodeType]:
             yield from _nested_codes(const)
 
 
+class _Parser(PythonParser):
+    """coverage.py's parser for a text that may `await` outside functions."""
+
+    def __init__(self, python: str, name: str, exclude: str) -> None:
+        super().__init__(text=_parseable(python), filename=name, exclude=exclude)
+        self._python = python
+
+    def lines_matching(self, regex: str) -> set[int]:
+        """The lines of the text, as it was given, that `regex` matches."""
+        parsed, self.text = self.text, self._python
+        try:
+            return super().lines_matching(regex)
+        finally:
+            self.text = parsed
+
+
 def _parseable(python: str) -> str:
     """`python` without the `await`s that only a cell may have outside functions.
 
@@ -158,7 +179,7 @@ def _parseable(python: str) -> str:
         return python
     try:
         compile(python, "<cell>", "exec", dont_inherit=True)
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         pass
     else:
         return python
@@ -167,26 +188,35 @@ def _parseable(python: str) -> str:
         tokens = list(tokenize.generate_tokens(io.StringIO(python).readline))
     except (SyntaxError, tokenize.TokenError, ValueError):
         return python
+    lines = python.split("\n")
     inside = [
-        (node.lineno, node.end_lineno or node.lineno)
+        (_body_start(node, lines), (node.end_lineno or node.lineno) + 1)
         for node in ast.walk(tree)
         if isinstance(node, ast.AsyncFunctionDef)
     ]
-    lines = python.split("\n")
     for index in range(len(tokens) - 1, -1, -1):
         token = tokens[index]
-        row, column = token.start
-        if any(first < row <= last for first, last in inside):
+        (row, column), (last, end) = token.start, token.end
+        if any(start <= token.start and row < below for start, below in inside):
             continue
         if token.type == tokenize.NAME and token.string == "await":
             new = "-"
         elif token.type == tokenize.NAME and token.string == "async":
-            if tokens[index + 1].string == "def":
+            following = tokens[index + 1]
+            if following.string == "def":
                 continue
-            new, token = "", token._replace(end=tokens[index + 1].start)
-        elif token.type == tokenize.STRING and token.start[0] == token.end[0]:
+            new, end = "", following.start[1] if following.start[0] == row else end
+        elif token.type == tokenize.STRING:
             new = re.sub(r"\bawait\b", "-", token.string)  # in an f-string, before Python 3.12
         else:
             continue
-        lines[row - 1] = lines[row - 1][:column] + new + lines[row - 1][token.end[1] :]
+        replaced = lines[row - 1][:column] + new + lines[last - 1][end:]
+        lines[row - 1 : last] = replaced.split("\n")
     return "\n".join(lines)
+
+
+def _body_start(node: ast.AsyncFunctionDef, lines: list[str]) -> tuple[int, int]:
+    """Where the body of a function starts, as the tokenizer counts rows and columns."""
+    row = _first_line(node.body[0])
+    octets = lines[row - 1].encode()[: node.body[0].col_offset]
+    return row, len(octets.decode()) if row == node.body[0].lineno else 0

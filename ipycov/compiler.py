@@ -12,9 +12,9 @@ import linecache
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from ipycov.cells import Cell, CellBook
@@ -161,14 +161,13 @@ class CellCompiler:
         return code
 
     def _body_of_running_cell(self, typed: str, compiled: str) -> _Fragment | None:
-        running = self._running_cell()
-        if running is None:
-            return None
-        name, cell, line = running
-        above = cell.typed_line(line)
-        if _header_at(cell, line) is None or rows(typed.rstrip()) != rows(
-            "\n".join(rows(cell.typed)[above:]).rstrip()
-        ):
+        wanted = rows(typed.rstrip())
+        for name, cell, line in self._running_cells():
+            above = cell.typed_line(line)
+            below = "\n".join(rows(cell.typed)[above:])
+            if _header_at(cell, line) is not None and rows(below.rstrip()) == wanted:
+                break  # not always the innermost: the magic may come from another cell
+        else:
             return None
         body = translate(typed, compiled)
         if body.compiled_headers:
@@ -184,14 +183,16 @@ class CellCompiler:
         return _Fragment(cell, name, line_of)
 
     def _running_cell(self) -> tuple[str, Cell, int] | None:
-        """The innermost cell on this thread's stack, its code's name and its compiled line."""
-        frame = sys._getframe(1)
+        return next(self._running_cells(), None)
+
+    def _running_cells(self) -> Iterator[tuple[str, Cell, int]]:
+        """The cells on this thread's stack, innermost first: code's name, cell, compiled line."""
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             cell = self._cells.get(frame.f_code.co_filename)
             if cell is not None:
-                return frame.f_code.co_filename, cell, frame.f_lineno
-            frame = frame.f_back  # type: ignore[assignment]
-        return None
+                yield frame.f_code.co_filename, cell, frame.f_lineno
+            frame = frame.f_back
 
 
 class _Watched:

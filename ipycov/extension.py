@@ -8,13 +8,13 @@ from ast import literal_eval
 from collections.abc import Callable
 from typing import Any
 
-from traitlets import Bool, Enum, List, Unicode, Union
-from traitlets.config import Configurable
+from traitlets import Bool, Enum, List, TraitError, Unicode, Union
+from traitlets.config import Config, Configurable
 
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
 from ipycov.session import Session
-from ipycov.store import Store
+from ipycov.store import DIRECTORY, Store
 
 _ATTRIBUTE = "_ipycov"
 
@@ -25,8 +25,8 @@ class Names(List[str]):
     def __init__(self, help: str) -> None:
         super().__init__(Unicode(), default_value=None, allow_none=True, help=help)
 
-    def validate(self, obj: Any, value: Any) -> Any:
-        return super().validate(obj, _listed(value) if isinstance(value, str) else value)
+    def set(self, obj: Any, value: Any) -> None:
+        super().set(obj, _listed(value) if isinstance(value, str) else value)
 
     def from_string(self, s: str) -> list[str] | None:
         names = literal_eval(s) if s.startswith("[") else _listed(s)
@@ -70,9 +70,10 @@ class IPyCov(Configurable):
         "none.",
     ).tag(config=True)
     store = Unicode(
-        None,
+        DIRECTORY,
         allow_none=True,
-        help="Directory in which to keep what is measured, cell by cell; none keeps it in memory.",
+        help="Directory in which to keep what is measured, cell by cell, for `ipycov report`; "
+        "None keeps it in memory alone. It is read when the extension is loaded.",
     ).tag(config=True)
 
     def options(self) -> Options:
@@ -99,7 +100,7 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.traits = IPyCov(parent=shell)
+        self.traits = _traits(shell)
         store = Store(self.traits.store) if self.traits.store else None
         self.session = Session(self.traits.options, _say, store)
         self.magics = CoverageMagics(shell, self.session)
@@ -133,7 +134,7 @@ class Extension:
                     del registered[name]
         shell.magics_manager.registry.pop(type(self.magics).__name__, None)
         for held in (shell.configurables, shell.input_transformers_cleanup):
-            for mine in (self.traits, self.magics.transform):
+            for mine in (self.traits, self.magics, self.magics.transform):
                 if mine in held:
                     held.remove(mine)
         self.session.close()
@@ -180,6 +181,22 @@ class Extension:
                 )
 
         return guarded
+
+
+def _traits(shell: Any) -> IPyCov:
+    """The traits as IPython's configuration has them, without those that are wrong."""
+    try:
+        return IPyCov(parent=shell)
+    except TraitError:
+        right = Config()
+        for name, value in shell.config.IPyCov.items():
+            try:
+                IPyCov(config=Config(IPyCov={name: value}))
+            except TraitError as error:
+                _say(f"ipycov: left out of IPython's configuration: {error}")
+            else:
+                right.IPyCov[name] = value
+        return IPyCov(config=right)
 
 
 def _say(message: str) -> None:

@@ -29,23 +29,18 @@ from coverage.plugin import FileReporter
 from ipycov import coverage_internals, notebooks
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
-from ipycov.errors import BadNotebook
+from ipycov.errors import BadNotebook, CannotReport
+from ipycov.finding import digest, notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, match
-from ipycov.lines import rows
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, ReportedFile
+from ipycov.store import StoredSession
 
 _RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
 _ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
-_SKIPPED = {"node_modules", "site-packages", "__pycache__"}
 _ALL = Exclusions("", "")
-
-
-def digest(text: str) -> str:
-    """What tells a cell's text from others."""
-    return hashlib.sha1("\n".join(rows(text)).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def layout(notebook: Notebook) -> str:
@@ -67,34 +62,90 @@ def fold_saved(cov: Any, book: CellBook, directories: Sequence[str]) -> None:
         return
     data = CoverageData(basename=path)
     data.read()
-    cells = [cell for cell in book if cell.filename in data.measured_files()]
     data_directory = os.path.dirname(os.path.abspath(path))
-    places = [*directories, data_directory, *(cov.get_option("run:source") or ())]
-    notebook = _notebook_of(cells, _notebooks_under(places))
+    sources = [source for source in cov.get_option("run:source") or () if os.path.isdir(source)]
+    folding = _Folding(
+        _naming(cov, data_directory),
+        data_directory,
+        lambda notebook: coverage_internals.reason_not_to_measure(cov, notebook.path) is None,
+    )
     folded = f"{path}.folded"
     new = CoverageData(basename=folded)
-    new.set_context(None)
-    filenames = {cell.filename for cell in book} & data.measured_files()
-    _copy(data, new, lambda filename: filename not in filenames)
-    name = _naming(cov, data_directory)
-    alone = cells
-    if notebook is not None and coverage_internals.reason_not_to_measure(cov, notebook.path):
-        notebook, alone = None, []
-    if notebook is not None:
-        matched, alone = match(notebook, cells)
-        reporter = NotebookReporter(notebook, name(notebook.path), _ALL, matched)
-        for context in sorted(data.measured_contexts()):
-            data.set_query_contexts([f"^{re.escape(context)}$"])
-            new.set_context(context or None)
-            _add_notebook(new, reporter, data, name(notebook.path))
-    place = name(notebook.path if notebook is not None else directories[0])
-    for cell in alone:
-        _add_alone(new, cell, data, f"{place}:{cell.label}#{digest(cell.typed)}")
-    _keep_texts(alone, data_directory)
+    folding.fold(data, new, book, [*directories, data_directory, *sources])
     new.write()
     new.close()
     data.close()
     os.replace(folded, path)
+
+
+def combine(session: StoredSession, directory: str, data_file: str, cov: Any) -> None:
+    """Add a stored session to the data file `data_file`, which need not exist.
+
+    `directory` is the store. Raises `CannotReport` when the two can't be one.
+    """
+    ran_in = os.path.dirname(os.path.abspath(directory))
+    data_directory = os.path.dirname(os.path.abspath(data_file))
+    folding = _Folding(_naming(cov, data_directory), data_directory, lambda notebook: True)
+    target = CoverageData(basename=data_file)
+    try:
+        target.read()
+        for data in session.datas:
+            new = CoverageData(no_disk=True)
+            folding.fold(data, new, session.book, [ran_in])
+            target.update(new)
+        target.write()
+    except CoverageException as error:
+        raise CannotReport(f"can't combine into {data_file}: {error}") from error
+    finally:
+        target.close()
+
+
+@dataclass(frozen=True)
+class _Folding:
+    """Folds data of cells into data of notebooks.
+
+    `name` gives what the data calls a file, `directory` is where it is; `wanted` tells whether the
+    options measure a notebook.
+    """
+
+    name: Callable[[str], str]
+    directory: str
+    wanted: Callable[[Notebook], bool]
+
+    def fold(
+        self, data: CoverageData, new: CoverageData, book: CellBook, places: Sequence[str]
+    ) -> None:
+        """Write to `new` what `data` has, each cell of `book` as part of its notebook.
+
+        The notebook is looked for in `places`, the first of which is where the kernel ran.
+        """
+        measured = data.measured_files()
+        cells = [cell for cell in book if cell.filename in measured]
+        notebook = notebook_of(cells, notebook_files(places))
+        filenames = {cell.filename for cell in book}
+        _copy(data, new, lambda filename: filename not in filenames)
+        alone = cells
+        if notebook is not None:
+            matched, alone = match(notebook, cells)
+            if not self.wanted(notebook):
+                return
+            name = self.name(notebook.path)
+            reporter = NotebookReporter(notebook, name, _ALL, matched)
+            for _ in _contexts(data, new):
+                _add_notebook(new, reporter, data, name)
+        place = self.name(notebook.path if notebook is not None else places[0])
+        for cell in alone:
+            _add_alone(new, cell, data, f"{place}:{cell.label}#{digest(cell.typed)}")
+        _keep_texts(alone, self.directory)
+
+
+def _contexts(data: CoverageData, new: CoverageData) -> Iterator[None]:
+    """Go through the contexts of `data`, each asked for alone, and give `new` the same."""
+    for context in sorted(data.measured_contexts()):
+        data.set_query_contexts([f"^{re.escape(context)}$"])
+        new.set_context(context or None)
+        yield
+    data.set_query_contexts(None)
 
 
 def touch_notebooks(cov: Any) -> None:
@@ -106,7 +157,7 @@ def touch_notebooks(cov: Any) -> None:
     name = _naming(cov, os.path.dirname(os.path.abspath(data.data_filename())))
     found = [
         name(path)
-        for path in _notebooks_under(directories)
+        for path in notebook_files(directories)
         if coverage_internals.reason_not_to_measure(cov, path) is None
     ]
     if found and bool(data):
@@ -129,15 +180,12 @@ def _naming(cov: Any, directory: str) -> Callable[[str], str]:
 def _copy(old: CoverageData, new: CoverageData, wanted: Callable[[str], bool]) -> None:
     """Copy what `old` has of the files that are wanted."""
     filenames = [filename for filename in old.measured_files() if wanted(filename)]
-    for context in sorted(old.measured_contexts()):
-        old.set_query_contexts([f"^{re.escape(context)}$"])
-        new.set_context(context or None)
+    for _ in _contexts(old, new):
         for filename in filenames:
             if old.has_arcs():
                 new.add_arcs({filename: old.arcs(filename) or []})
             else:
                 new.add_lines({filename: old.lines(filename) or []})
-    old.set_query_contexts(None)
     for filename in filenames:
         new.touch_file(filename, old.file_tracer(filename) or "")
 
@@ -167,9 +215,7 @@ def _add_alone(new: CoverageData, cell: Cell, data: CoverageData, name: str) -> 
         analysis = CellAnalysis(cell.translation.python, cell.label, _ALL)
     except NotPython:
         return
-    for context in sorted(data.measured_contexts()):
-        data.set_query_contexts([f"^{re.escape(context)}$"])
-        new.set_context(context or None)
+    for _ in _contexts(data, new):
         covered = CellReporter(cell, "", analysis).reported(_measured(data, cell.filename))
         _add(new, name, covered.lines, covered.arcs)
 
@@ -197,51 +243,6 @@ def _keep_texts(cells: Iterable[Cell], directory: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
         (folder / f"{digest(cell.typed)}.txt").write_text(cell.typed, encoding="utf-8")
-
-
-# -------------------------------------------------------------------- notebooks on disk
-
-
-def _notebooks_under(directories: Iterable[str]) -> Iterator[str]:
-    """The notebook files in and below directories, each once; hidden ones are left out."""
-    seen: set[str] = set()
-    for top in directories:
-        for directory, subdirectories, files in os.walk(os.path.realpath(top)):
-            subdirectories[:] = sorted(
-                name
-                for name in subdirectories
-                if not name.startswith(".")
-                and name not in _SKIPPED
-                and not os.path.exists(os.path.join(directory, name, "pyvenv.cfg"))
-                and os.path.join(directory, name) not in seen
-            )
-            if directory in seen:
-                subdirectories.clear()
-                continue
-            seen.add(directory)
-            yield from (os.path.join(directory, f) for f in sorted(files) if f.endswith(".ipynb"))
-
-
-def _notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
-    """The notebook that most of `cells` are the code of, None where it is none.
-
-    A runner's executed copy has the same code: the notebook that it was made from is older.
-    """
-    wanted = {digest(cell.typed) for cell in cells}
-    best: tuple[Any, Notebook] | None = None
-    for path in paths:
-        try:
-            notebook = notebooks.read(path)
-        except BadNotebook:
-            continue
-        digests = [digest(cell.text) for cell in notebook.cells if cell.text.strip()]
-        shared = len(wanted.intersection(digests))
-        if not notebook.is_python or shared * 2 < len(wanted):
-            continue
-        rank = (shared, -len(digests), not notebook.is_copy, -os.stat(path).st_mtime_ns)
-        if best is None or rank > best[0]:
-            best = rank, notebook
-    return best[1] if best is not None else None
 
 
 # -------------------------------------------------------------------- out of data files

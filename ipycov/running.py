@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -45,29 +48,73 @@ def require_runner() -> None:
         ) from error
 
 
-def run(
-    notebook: Notebook,
-    options: Options,
-    store: str,
-    progress: Progress,
-    timeout: float | None = None,
-) -> Outcome:
-    """Run a notebook in its own directory, measured into the directory `store`.
+@dataclass(frozen=True)
+class Limits:
+    """How many seconds a whole notebook, and one cell, may take; None is any time."""
 
-    The file is left as it is and nothing is added to what it runs. `timeout` is in seconds, for
-    the whole notebook.
+    notebook: float | None = None
+    cell: float | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A notebook to run, measured into the directory `store`.
+
+    An executed copy is written below `output_dir` where it is given.
     """
-    return asyncio.run(_run(notebook, options, store, progress, timeout))
+
+    notebook: Notebook
+    options: Options
+    store: str
+    limits: Limits
+    output_dir: str | None = None
 
 
-async def _run(
-    notebook: Notebook, options: Options, store: str, progress: Progress, timeout: float | None
-) -> Outcome:
+class Stop:
+    """A wish, from another thread, that runs end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancels: set[Callable[[], object]] = set()
+        self.wanted = False
+
+    def set(self) -> None:
+        """End the runs that go on, and let none begin."""
+        with self._lock:
+            self.wanted = True
+            cancels = list(self._cancels)
+        for cancel in cancels:
+            cancel()
+
+    @contextmanager
+    def cancelling(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Have `cancel` called when the wish comes."""
+        with self._lock:
+            self._cancels.add(cancel)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cancels.discard(cancel)
+
+
+def run(request: Request, progress: Progress, stop: Stop) -> Outcome:
+    """Run a notebook in its own directory.
+
+    The file is left as it is and nothing is added to what it runs.
+    """
+    if stop.wanted:
+        return Outcome("not run: interrupted")
+    return asyncio.run(_run(request, progress, stop))
+
+
+async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    notebook, limits = request.notebook, request.limits
     document: Any = nbformat.read(notebook.path, as_version=4)  # type: ignore[no-untyped-call]
     outcome = Outcome()
     kernel = notebook.kernel_name or "python3"
@@ -90,34 +137,62 @@ async def _run(
     def cell_ended(**_: object) -> None:
         progress(len(executed), code_cells)
 
+    def where() -> str:
+        at = executed[-1] if executed else 0
+        count = document.cells[at].get("execution_count")
+        return f"cell {at + 1}" + (f" (In[{count}])" if count else "")
+
     client: Any = NotebookClient(
         document,
         kernel_name=kernel,
-        timeout=None,
+        timeout=None if limits.cell is None else math.ceil(limits.cell),
         resources={"metadata": {"path": os.path.dirname(os.path.abspath(notebook.path))}},
-        extra_arguments=_kernel_arguments(options, store),
+        extra_arguments=_kernel_arguments(request.options, request.store),
         on_cell_start=cell_starts,
         on_cell_executed=cell_ended,
     )
-    with tempfile.TemporaryFile(mode="w+", errors="replace") as stderr:
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    with (
+        tempfile.TemporaryFile(mode="w+", errors="replace") as stderr,
+        stop.cancelling(lambda: loop.call_soon_threadsafe(task.cancel) if task else None),
+    ):
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with asyncio.timeout(limits.notebook) as limit:
                 await client.async_execute(stderr=stderr)
         except CellExecutionError as error:
-            at = executed[-1]
-            where = f"cell {at + 1} (In[{document.cells[at].get('execution_count')}])"
-            outcome.error = f"{where} raised {error.ename}: {error.evalue}"
-        except (TimeoutError, DeadKernelError) as error:
-            if isinstance(error, TimeoutError) or limit.expired():
-                outcome.error = f"did not end within {timeout:g} seconds"
-            else:
-                outcome.error = f"its kernel died in cell {executed[-1] + 1 if executed else 1}"
+            outcome.error = f"{where()} raised {error.ename}: {error.evalue}"
+        except CellTimeoutError:
+            outcome.error = f"{where()} did not end within {limits.cell:g} seconds"
+        except (TimeoutError, asyncio.CancelledError, DeadKernelError) as error:
+            if stop.wanted:
+                outcome.error = f"interrupted in {where()}"
+            elif isinstance(error, TimeoutError) or limit.expired():
+                outcome.error = f"did not end within {limits.notebook:g} seconds"
+            elif isinstance(error, DeadKernelError):
+                outcome.error = f"its kernel died in {where()}"
                 outcome.notes += _last_lines(stderr)
-    if not os.listdir(store):
+            else:
+                raise
+    if request.output_dir is not None:
+        _write(document, notebook.path, request.output_dir)
+    if executed and not os.listdir(request.store):
         outcome.notes.append(
             f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"
         )
     return outcome
+
+
+def _write(document: Any, path: str, output_dir: str) -> None:
+    """Write the executed notebook below `output_dir`, where it is below this directory."""
+    import nbformat
+
+    relative = os.path.relpath(path)
+    if relative.startswith(os.pardir) or os.path.isabs(relative):
+        relative = os.path.basename(path)
+    target = os.path.join(output_dir, relative)
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    nbformat.write(document, target)  # type: ignore[no-untyped-call]
 
 
 def _last_lines(stderr: IO[str]) -> list[str]:

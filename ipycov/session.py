@@ -19,7 +19,7 @@ from ipycov import coverage_internals
 from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
-from ipycov.errors import IPyCovError, NothingMeasured
+from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
@@ -105,9 +105,11 @@ class Session:
                     self._running[-1].asked = False  # it has been shown
             return ran
         ran.touched |= self._stop()
+        if ran.measurement is None:
+            return ran
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
             reporter = self.reporter(ran.cell)
-            if isinstance(reporter, CellReporter) and ran.measurement and ran.measurement.branch:
+            if isinstance(reporter, CellReporter) and ran.measurement.branch:
                 reporter.arcs()
         return ran
 
@@ -189,8 +191,9 @@ class Session:
         return f"{context}{PART}{self._parts}"
 
     def _start(self, options: Options, context: str) -> None:
+        measurement = self._measurements.get(options)
+        new = measurement is None
         try:
-            measurement = self._measurements.get(options)
             if measurement is None:
                 cells = KnownCells(self.book.__contains__, self._multiline_map)
                 data_file = self._store.data_file() if self._store is not None else None
@@ -199,6 +202,8 @@ class Session:
                 self._reporting_for(options)
             measurement.start(context)
         except (CoverageException, IPyCovError, OSError) as error:
+            if new:
+                self._measurements.pop(options, None)  # what failed once fails otherwise next
             self.say_once(f"ipycov: not measured: {error}")
         else:
             self._active = measurement
@@ -278,7 +283,11 @@ class Session:
         options = options.for_reporting()
         cov = self._reporting.get(options)
         if cov is None:
-            cov = self._reporting[options] = ReportingCoverage(**options.coverage_arguments())
+            try:
+                cov = ReportingCoverage(**options.coverage_arguments())
+            except CoverageException as error:
+                raise CannotReport(str(error)) from error
+            self._reporting[options] = cov
         return cov
 
     def _datas(self) -> list[CoverageData]:

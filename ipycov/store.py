@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +22,20 @@ from coverage.exceptions import CoverageException
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import IPyCovError
 
+#: Where live sessions store, in the directory that they started in.
+DIRECTORY = ".ipycov"
+
 _CELLS = ".cells"
 _DATA = ".data"
 
 
 class UnreadableStore(IPyCovError):
-    """A file of a store is cut off, of another version or none of ours; the message names it."""
+    """A file of a store is cut off, of another version or none of ours: which, and why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} can't be read: {why}")
+        self.path = str(path)
+        self.why = why
 
 
 class Store:
@@ -75,7 +84,8 @@ class StoredSession:
 
 def read(directory: str) -> Iterator[StoredSession | UnreadableStore]:
     """The sessions in the store `directory`, each that can't be read as the error that says why."""
-    for cells_file in sorted(Path(directory).glob(f"*{_CELLS}")):
+    folder = _existing(directory)
+    for cells_file in sorted(folder.glob(f"*{_CELLS}")):
         name = cells_file.name[: -len(_CELLS)]
         try:
             book = _read_cells(cells_file)
@@ -89,10 +99,34 @@ def read(directory: str) -> Iterator[StoredSession | UnreadableStore]:
                 data.read()
                 data.has_arcs()
             except CoverageException as error:
-                yield UnreadableStore(f"{path} can't be read: {error}")
+                yield UnreadableStore(path, str(error))
             else:
                 datas.append(data)
         yield StoredSession(book, datas)
+
+
+def erase(directory: str) -> None:
+    """Remove what sessions have stored in `directory`, and the directory if nothing else is there.
+
+    Raises `IPyCovError` when there is no such directory.
+    """
+    folder = _existing(directory)
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (_CELLS, _DATA) and path.is_file():
+            path.unlink()
+    texts = folder / "cells"
+    if texts.is_dir():
+        for path in sorted(texts.glob("*.txt")):
+            path.unlink()
+    rest = {path.name for path in folder.rglob("*")} - {".gitignore", "cells"}
+    if not rest:
+        shutil.rmtree(folder)
+
+
+def _existing(directory: str) -> Path:
+    if not Path(directory).is_dir():
+        raise IPyCovError(f"there is no directory {directory}: nothing was stored there")
+    return Path(directory)
 
 
 def _read_cells(path: Path) -> CellBook:
@@ -116,5 +150,5 @@ def _read_cells(path: Path) -> CellBook:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if number >= len(lines) - 1:
                 break  # the kernel died while it wrote the last
-            raise UnreadableStore(f"{path} is damaged at line {number}") from error
+            raise UnreadableStore(path, f"it is damaged at line {number}") from error
     return book

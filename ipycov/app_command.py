@@ -1,0 +1,130 @@
+"""What the commands share: parsing that says what is wrong in one line, and reporting."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+
+from traitlets import Bool, Float, Int, Unicode, default
+from traitlets.config import Application
+
+from ipycov import __version__
+from ipycov.errors import IPyCovError, UnderThreshold
+from ipycov.report import Report, ReportingCoverage, ReportOptions, check_writable
+
+OK, CELL_RAISED, FAILED = 0, 1, 2
+
+#: The formats that are written where an option of the same name says.
+WRITTEN = ("html", "xml", "json", "lcov", "markdown")
+
+
+class Usage(IPyCovError):
+    """The command line asks for what can't be done."""
+
+
+class Command(Application):
+    """A command of the command line. Wrong usage is one line, and exit code 2."""
+
+    version = __version__
+    log_format = Unicode("ipycov: %(message)s")
+
+    @default("description")
+    def _description_of_class(self) -> str:
+        return type(self).__doc__ or ""
+
+    def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
+        """Parse the command line. Raises `Usage` when it is wrong."""
+        given = list(sys.argv[1:] if argv is None else argv)
+        for at, argument in enumerate([] if given[:1] and given[0] in self.subcommands else given):
+            name, _, value = argument.lstrip("-").partition("=")
+            if argument == "--":
+                break
+            if not argument.startswith("-") or name in self.flags or "." in name:
+                continue
+            if argument in ("-h", "--help", "--help-all", "--version", "-V"):
+                continue
+            if name not in self.aliases:
+                close = difflib.get_close_matches(name, [*self.aliases, *self.flags], 1)
+                hint = f"did you mean --{close[0]}?" if close else f"see {self.name} --help"
+                raise Usage(f"there is no option {argument.partition('=')[0]}; {hint}")
+            if not value and (at + 1 == len(given) or given[at + 1].startswith("--")):
+                raise Usage(f"--{name} needs a value; see {self.name} --help")
+        super().parse_command_line(given)
+
+    def exit(self, exit_status: int | str | None = 0) -> None:
+        """Leave; what traitlets found wrong with a value is bad usage."""
+        sys.exit(FAILED if exit_status else OK)
+
+
+class ReportingCommand(Command):
+    """A command that ends with a report."""
+
+    html = Unicode(help="Write the site of coverage.py's HTML report to this directory.").tag(
+        config=True
+    )
+    xml = Unicode(help="Write an XML report to this file.").tag(config=True)
+    json = Unicode(help="Write a JSON report to this file.").tag(config=True)
+    lcov = Unicode(help="Write an LCOV report to this file.").tag(config=True)
+    markdown = Unicode(help="Write a Markdown report to this file.").tag(config=True)
+    fail_under = Float(
+        None, allow_none=True, help="Exit with 2 when the total is less than this percentage."
+    ).tag(config=True)
+    show_missing = Bool(None, allow_none=True, help="List the lines that were missed.").tag(
+        config=True
+    )
+    skip_covered = Bool(
+        None, allow_none=True, help="Leave out files with 100 percent coverage."
+    ).tag(config=True)
+    sort = Unicode(
+        None, allow_none=True, help="Sort by name, stmts, miss, branch, brpart or cover."
+    ).tag(config=True)
+    precision = Int(None, allow_none=True, help="Digits after the decimal point.").tag(config=True)
+
+    #: The options that take a value, and the switches, of every report.
+    reporting_aliases = (*WRITTEN, "fail_under", "sort", "precision")
+    reporting_flags = ("show_missing", "skip_covered")
+
+    def check_targets(self) -> None:
+        """Raise `CannotReport` when a report can't be written where it is asked for."""
+        for format in WRITTEN:
+            if path := getattr(self, format):
+                check_writable(format, path)
+
+    def report(self, cov: ReportingCoverage) -> int:
+        """Print and write the reports that are asked for; return the exit code."""
+        options = ReportOptions(
+            show_missing=self.show_missing,
+            skip_covered=self.skip_covered,
+            sort=self.sort,
+            precision=self.precision,
+            fail_under=self.fail_under,
+        )
+        report = Report(cov, options)
+        table = report.table()
+        print(table.text, end="")
+        for format in WRITTEN:
+            if path := getattr(self, format):
+                written, _ = report.write(format, path)
+                print(f"Wrote {format} report to {written}")
+        try:
+            report.check_threshold(table.percent)
+        except UnderThreshold as error:
+            print(error)
+            return FAILED
+        return OK
+
+
+def aliases_for(command: str, *traits: str) -> dict[str, str]:
+    """Options of a command, each with the trait that it sets."""
+    return {name.replace("_", "-"): f"{command}.{name}" for name in traits}
+
+
+def flags_for(
+    command: type[Command], name: str, *traits: str
+) -> dict[str, tuple[dict[str, dict[str, bool]], str]]:
+    """Switches of a command, each with the trait that it sets to true."""
+    return {
+        trait.replace("_", "-"): ({name: {trait: True}}, command.class_traits()[trait].help)
+        for trait in traits
+    }

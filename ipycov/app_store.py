@@ -1,0 +1,84 @@
+"""`ipycov report`, `combine` and `erase`: what live sessions have stored."""
+
+from __future__ import annotations
+
+import sys
+
+from ipycov import notebook_data, store
+from ipycov.app_command import Command, ReportingCommand, aliases_for, flags_for
+from ipycov.errors import IPyCovError, NothingMeasured
+from ipycov.gathering import Gathered
+from ipycov.report import ReportingCoverage
+
+
+class ReportApp(ReportingCommand):
+    """Report what live sessions have stored, by notebook and module.
+
+    PATH is the directory that they stored it in, .ipycov where none is named. Cells that are in no
+    notebook on disk are listed by their number.
+    """
+
+    name = "ipycov report"
+    examples = "ipycov report --html htmlcov"
+
+    aliases = aliases_for("ReportApp", *ReportingCommand.reporting_aliases)
+
+    def start(self) -> int:  # type: ignore[override]
+        """Report; return the exit code."""
+        self.check_targets()
+        cov = ReportingCoverage()
+        gathered = Gathered(cov)
+        for path in self.extra_args or [store.DIRECTORY]:
+            gathered.add_store(path)
+        for problem in gathered.use():
+            print(problem, file=sys.stderr)
+        if gathered.is_empty:
+            raise NothingMeasured("nothing to report: the sessions there measured nothing")
+        code = self.report(cov)
+        for note in gathered.notes:
+            print(note)
+        return code
+
+
+ReportApp.flags = flags_for(ReportApp, "ReportApp", *ReportingCommand.reporting_flags)
+
+
+class CombineApp(Command):
+    """Put what live sessions have stored into coverage.py's data file, beside what is there.
+
+    PATH is the directory that they stored it in, .ipycov where none is named. The data file is the
+    one that coverage.py's configuration names. What was stored stays, until `ipycov erase`.
+    """
+
+    name = "ipycov combine"
+    examples = "ipycov combine && coverage report"
+
+    def start(self) -> int:  # type: ignore[override]
+        """Combine; return the exit code."""
+        cov = ReportingCoverage()
+        data_file = str(cov.get_option("run:data_file"))
+        for path in self.extra_args or [store.DIRECTORY]:
+            for session in store.read(path):
+                if isinstance(session, IPyCovError):
+                    print(session, file=sys.stderr)
+                else:
+                    notebook_data.combine(session, path, data_file, cov)
+        print(f"Combined into {data_file}")
+        return 0
+
+
+class EraseApp(Command):
+    """Remove what live sessions have stored.
+
+    PATH is the directory that they stored it in, .ipycov where none is named. Files that are not
+    of ipycov's making stay.
+    """
+
+    name = "ipycov erase"
+    examples = "ipycov erase"
+
+    def start(self) -> int:  # type: ignore[override]
+        """Erase; return the exit code."""
+        for path in self.extra_args or [store.DIRECTORY]:
+            store.erase(path)
+        return 0

@@ -1,0 +1,63 @@
+"""Finding notebooks on disk, and the one that cells which ran are the code of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ipycov import notebooks
+from ipycov.cells import Cell
+from ipycov.errors import BadNotebook
+from ipycov.lines import rows
+from ipycov.notebooks import Notebook
+
+_SKIPPED = {"node_modules", "site-packages", "__pycache__"}
+
+
+def digest(text: str) -> str:
+    """What tells a cell's text from others."""
+    return hashlib.sha1("\n".join(rows(text)).encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+def notebook_files(directories: Iterable[str]) -> Iterator[str]:
+    """The notebook files in and below directories, each once; hidden ones are left out."""
+    seen: set[str] = set()
+    for top in directories:
+        for directory, subdirectories, files in os.walk(os.path.realpath(top)):
+            subdirectories[:] = sorted(
+                name
+                for name in subdirectories
+                if not name.startswith(".")
+                and name not in _SKIPPED
+                and not os.path.exists(os.path.join(directory, name, "pyvenv.cfg"))
+                and os.path.join(directory, name) not in seen
+            )
+            if directory in seen:
+                subdirectories.clear()
+                continue
+            seen.add(directory)
+            yield from (os.path.join(directory, f) for f in sorted(files) if f.endswith(".ipynb"))
+
+
+def notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
+    """The notebook that most of `cells` are the code of, None where it is none.
+
+    A runner's executed copy has the same code: the notebook that it was made from is older.
+    """
+    wanted = {digest(cell.typed) for cell in cells}
+    best: tuple[Any, Notebook] | None = None
+    for path in paths:
+        try:
+            notebook = notebooks.read(path)
+        except BadNotebook:
+            continue
+        digests = [digest(cell.text) for cell in notebook.cells if cell.text.strip()]
+        shared = len(wanted.intersection(digests))
+        if not notebook.is_python or shared * 2 < len(wanted):
+            continue
+        rank = (shared, -len(digests), not notebook.is_copy, -os.stat(path).st_mtime_ns)
+        if best is None or rank > best[0]:
+            best = rank, notebook
+    return best[1] if best is not None else None
