@@ -161,14 +161,12 @@ class CellCompiler:
         return code
 
     def _body_of_running_cell(self, typed: str, compiled: str) -> _Fragment | None:
-        wanted = rows(typed.rstrip())
-        for name, cell, line in self._running_cells():
-            above = cell.typed_line(line)
-            below = "\n".join(rows(cell.typed)[above:])
-            if _header_at(cell, line) is not None and rows(below.rstrip()) == wanted:
-                break  # not always the innermost: the magic may come from another cell
-        else:
+        # Not always the innermost: the magic may come from another cell.
+        running = (each for each in self._running_cells() if _is_at_body(*each[1:], typed))
+        name, cell, line = next(running, (None, None, 0))
+        if name is None or cell is None:
             return None
+        above = cell.typed_line(line)
         body = translate(typed, compiled)
         if body.compiled_headers:
             call = body.compiled_headers[0].line
@@ -251,6 +249,14 @@ def _watched_class(compiler_class: type) -> type:
 def _header_at(cell: Cell, compiled_line: int) -> Any:
     line = cell.typed_line(compiled_line)
     return next((h for h in cell.translation.compiled_headers if h.line == line), None)
+
+
+def _is_at_body(cell: Cell, compiled_line: int, typed: str) -> bool:
+    """Whether `compiled_line` is that of a magic and `typed` all that is below it."""
+    if _header_at(cell, compiled_line) is None:
+        return False
+    below = "\n".join(rows(cell.typed)[cell.typed_line(compiled_line) :])
+    return rows(below.rstrip()) == rows(typed.rstrip())
 
 
 def _timeit_loop(tree: ast.AST) -> ast.For | None:

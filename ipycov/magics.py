@@ -191,7 +191,7 @@ class CoverageMagics(Magics):
             body = rows(text)[found[0].line :]
             if not any(row.strip() for row in body):
                 raise UsageError(_NOTHING_TO_RUN)
-            return [row + "\n" for row in body]
+            return "\n".join(body).splitlines(keepends=True)
         alone = own_statement(rows(text))
         if alone is not None:
             self.requested(alone[0])

@@ -155,7 +155,7 @@ class Notebook:
 
     def load(self, **traits: object) -> None:
         """Load ipycov with some traits set, and nothing left of tests before."""
-        self.must("%reset -f")
+        self.must("get_ipython().config.pop('IPyCov', None)\n%reset -f")
         self.must("%load_ext ipycov")
         for name, value in traits.items():
             self.must(f"%config IPyCov.{name} = {value!r}")
@@ -191,8 +191,15 @@ def terminal(
 ) -> subprocess.CompletedProcess[str]:
     """Type `script` into IPython in a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"]
-        + list(arguments),
+        [
+            sys.executable,
+            "-m",
+            "IPython",
+            "--simple-prompt",
+            "--no-banner",
+            "--colors=NoColor",
+            *arguments,
+        ],
         input=source(script) + "\nexit\n",
         cwd=cwd,
         env={**os.environ, "IPYTHONDIR": str(cwd / ".ipython"), **env},
