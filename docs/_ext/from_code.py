@@ -1,13 +1,15 @@
 """Directives that write the reference from the code, so that it can't say something else.
 
 `{magic} NAME` is the manual of a magic, as IPython shows it; `{traits} MODULE.CLASS` is a table of
-a class's configurable traits; `{options} MODULE.CLASS` one of a command's options. `{modules}` is a
+a class's configurable traits; `{options} MODULE.CLASS` is
+what a command is for, and a table of its options. `{modules}` is a
 table of the package's modules, those that import nothing of it first.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -67,7 +69,7 @@ class Traits(SphinxDirective):
 
 
 class Options(Traits):
-    """A table of the options of a command."""
+    """What a command is for, and a table of its options."""
 
     def run(self) -> list[nodes.Node]:
         command = _class_named(self.arguments[0])
@@ -79,7 +81,11 @@ class Options(Traits):
         for name, dashed in names.items():
             if name in traits:
                 rows.append((f"{', '.join(dashed)} {takes(traits[name])}", traits[name].help))
-        return self.table(("option", "meaning"), rows)
+        holder = nodes.container()
+        lines = (inspect.getdoc(command) or "").split("\n")
+        self.state.nested_parse(StringList(lines, self.get_location()), 0, holder)
+        table = self.table(("option", "meaning"), rows) if rows else []
+        return [*holder.children, *table]
 
 
 class Modules(Traits):
