@@ -23,6 +23,7 @@ include = {programs}/*
 [report]
 exclude_also =
     never reached
+    await never_reached
     def __repr__
 partial_also =
     always ends
@@ -152,9 +153,13 @@ def as_cells(
     """Run each program as a cell, all in one real kernel with ipycov loaded."""
     configuration.write(directory)
     report = directory / "cells.json"
-    kernel = Kernel(directory)
+    profile = directory / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_config.py").write_text("c.HistoryManager.enabled = False\n")
+    kernel = Kernel(directory, env={"IPYTHONDIR": str(profile.parent)})
     try:
         kernel.run("%load_ext ipycov")
+        kernel.run("%xmode Minimal")
         apart = APART.format(names=[program.module_name for program in programs])
         assert kernel.run(apart, silent=True).status == "ok"
         counts = _execute(kernel, [program.text for program in programs])
