@@ -285,7 +285,7 @@ def _compiles(text: str) -> bool:
         compile(text, "<generated>", "exec", dont_inherit=True)
     except SyntaxError:  # such as a name that is global after it was used
         return False
-    return True
+    return not text.partition("\n")[2].startswith("...")  # a prompt, for IPython 7
 
 
 def generated(number: int) -> list[Program]:

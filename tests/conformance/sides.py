@@ -61,9 +61,11 @@ class Findings:
     def of(cls, file: dict[str, Any] | None, lower: int = 0) -> Findings:
         """Read a file of a JSON report whose lines stand `lower` lines lower than in the program.
 
-        A cell without any statement is in no report, a module without any is.
+        A cell without any statement is in no report, a module without any is: as an empty one, or
+        before coverage.py 7.11 as one whose docstring was executed.
         """
-        file = file or {"executed_lines": [], "missing_lines": [], "excluded_lines": []}
+        if file is None or not (file["summary"]["num_statements"] or file["excluded_lines"]):
+            return cls((), (), (), (), (), ())
 
         def lines(name: str) -> tuple[int, ...]:
             return tuple(line - lower for line in sorted(file[name]) if line > lower)
