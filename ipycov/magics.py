@@ -9,7 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+)
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
@@ -69,14 +75,16 @@ class CoverageMagics(Magics):
     )
     @argument("-q", "--quiet", action="store_true", help="Measure, but show nothing.")
     @argument("statement", nargs="*", help="With %%cov on a line: the statement to run.")
+    @needs_local_scope
     @line_cell_magic
-    def cov(self, line: str, cell: str | None = None) -> Any:
+    def cov(self, line: str, cell: str | None = None, local_ns: Any = None) -> Any:
         """Run a cell, or the statement on the line, and show what it covered.
 
         The cell runs as it would without the magic. What is shown is the cell itself and each
         function that it reached in other cells and modules, with the lines and branches missed.
         It works while measuring is off, and what it measures counts in later reports.
         """
+        __tracebackhide__ = True
         options, statement = _split(line) if cell is None else (line, cell)
         request = self.requested(options)
         if not statement.strip():
@@ -85,7 +93,7 @@ class CoverageMagics(Magics):
         ran = self._session.begin_line(self.measuring(request))
         under = None
         try:
-            value = self._run(statement)
+            value = self._run(statement, local_ns)
         finally:
             self._session.end_line(ran, resume=self._session.measuring)
             under = self.show(ran, request)
@@ -291,8 +299,9 @@ class CoverageMagics(Magics):
         )
         return table.percent
 
-    def _run(self, source: str) -> Any:
-        """Run `source` in the user's namespace and return the value of its last expression."""
+    def _run(self, source: str, local_ns: Any) -> Any:
+        """Run `source` where the magic stands and return the value of its last expression."""
+        __tracebackhide__ = True
         shell: Any = self.shell
         tree = shell.transform_ast(shell.compile.ast_parse(shell.transform_cell(source)))
         value = None
@@ -302,7 +311,7 @@ class CoverageMagics(Magics):
             if part is None or not getattr(part, "body", None):
                 continue
             code = shell.compile(part, COV_STATEMENT, mode)
-            result = eval(code, shell.user_ns)  # noqa: S307 - it is the user's own statement
+            result = eval(code, shell.user_ns, local_ns)  # noqa: S307 - it is the user's own statement
         return result if value is not None else None
 
 

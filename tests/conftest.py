@@ -21,8 +21,7 @@ def bare(kernel: Kernel, tmp_path: Path) -> Iterator[Notebook]:
     notebook = Notebook(kernel, tmp_path)
     notebook.must(f"import os; os.chdir({str(tmp_path)!r})")
     yield notebook
-    notebook.must("%unload_ext ipycov")
-    notebook.must("import os; os.chdir('/'); import gc; _ = gc.collect()")
+    notebook.must("%unload_ext ipycov\nimport os; os.chdir('/')")
 
 
 @pytest.fixture

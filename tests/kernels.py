@@ -155,10 +155,9 @@ class Notebook:
 
     def load(self, **traits: object) -> None:
         """Load ipycov with some traits set, and nothing left of tests before."""
-        self.must("get_ipython().config.pop('IPyCov', None)\n%reset -f")
-        self.must("%load_ext ipycov")
-        for name, value in traits.items():
-            self.must(f"%config IPyCov.{name} = {value!r}")
+        settings = [f"%config IPyCov.{name} = {value!r}" for name, value in traits.items()]
+        forget = "get_ipython().config.pop('IPyCov', None)"
+        self.must("\n".join([forget, "%reset -f", "%load_ext ipycov", *settings]))
 
     def write(self, name: str, text: str) -> Path:
         path = self.directory / name

@@ -908,13 +908,14 @@ def test_a_coverage_of_the_users(notebook: Notebook) -> None:
     assert notebook.lines(label) == ([1, 2], [3])
 
 
-def test_nothing_is_written(notebook: Notebook) -> None:
-    """Measuring and reporting leave no file that was not asked for."""
+def test_nothing_of_the_users_is_touched(notebook: Notebook) -> None:
+    """Measuring and reporting write to a directory of their own, that git ignores."""
     notebook.cell("x = 1")
     notebook.must("%coverage_report")
     notebook.must("%coverage_report html")
     notebook.must("%%cov\nx = 1")
-    assert [path.name for path in notebook.directory.iterdir()] == []
+    assert [path.name for path in notebook.directory.iterdir()] == [".ipycov"]
+    assert (notebook.directory / ".ipycov" / ".gitignore").read_text().split() == ["*"]
 
 
 # ---------------------------------------------------------------- terminal IPython
