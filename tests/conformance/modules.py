@@ -18,7 +18,7 @@ from typing import Any
 import coverage
 
 
-def run(path: str, name: str | None, awaits: bool) -> None:
+async def run(path: str, name: str | None, awaits: bool) -> None:
     """Run a file as the module `name`, whatever comes of it."""
     module = types.ModuleType(name or "__main__")
     if name is None:
@@ -29,19 +29,19 @@ def run(path: str, name: str | None, awaits: bool) -> None:
         text = Path(path).read_text(encoding="utf-8")
         exec(compile(text, path, "exec", dont_inherit=True), module.__dict__)
         if awaits:
-            asyncio.run(module.__dict__["main"]())
+            await module.__dict__["main"]()
 
 
-def main(manifest: list[dict[str, Any]], report: str) -> None:
+async def main(manifest: list[dict[str, Any]], report: str) -> None:
     """Run all programs under one `coverage.Coverage`, each as a module."""
     cov = coverage.Coverage(data_file=None)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         for entry in manifest:
             cov.start()
-            run(entry["path"], entry["name"], entry["awaits"])
+            await run(entry["path"], entry["name"], entry["awaits"])
             cov.stop()
     cov.json_report(outfile=report)
 
 
 if __name__ == "__main__":
-    main(json.loads(Path("manifest.json").read_text()), "modules.json")
+    asyncio.run(main(json.loads(Path("manifest.json").read_text()), "modules.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,23 +41,26 @@ class Program:
         return "async def main():\n" + textwrap.indent(self.text, "    ")
 
 
-def written(name: str) -> list[Program]:
-    """The programs of one of the files beside this one that this Python can run."""
+def written(name: str, version: tuple[int, int] = sys.version_info[:2]) -> list[Program]:
+    """The programs of one of the files in `programs` that Python `version` can run."""
     path = Path(__file__).with_name("programs") / f"{name}.txt"
     above, *parts = _HEADING.split(path.read_text(encoding="utf-8"))
     del above
     return [
         Program(title, text, awaits=name == "awaits")
         for minor, title, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-        if sys.version_info >= (3, int(minor or 0))
+        if version >= (3, int(minor or 0))
     ]
 
 
-def standard_library() -> list[Program]:
-    """Whole modules of the standard library, with lines below each that use what it defines."""
+def standard_library(source: Path | zipfile.Path = Path(textwrap.__file__).parent) -> list[Program]:
+    """Whole modules of the standard library, with lines below each that use what it defines.
+
+    `source` is the directory of the standard library's modules.
+    """
     found = []
     for program in written("standard_library"):
-        path = Path(textwrap.__file__).parent.joinpath(*program.title.split(".")).with_suffix(".py")
+        path = source / (program.title.replace(".", "/") + ".py")
         if not path.is_file():  # it has become a package
             continue
         text = path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + program.text + "pass\n"

@@ -19,7 +19,7 @@ CONFIG = """\
 [run]
 branch = {branch}
 core = {core}
-include = {programs}/*
+include = programs/*
 [report]
 exclude_also =
     never reached
@@ -42,7 +42,7 @@ class Configuration:
 
     def write(self, directory: Path) -> None:
         """Put the configuration file of both sides into `directory`."""
-        text = CONFIG.format(branch=self.branch, core=self.core, programs=directory / "programs")
+        text = CONFIG.format(branch=self.branch, core=self.core)
         (directory / ".coveragerc").write_text(text)
 
 
@@ -99,15 +99,7 @@ def as_modules(
     programs: list[Program], configuration: Configuration, directory: Path
 ) -> list[Findings]:
     """Run each program as a module, all in one process under one `coverage.Coverage`."""
-    configuration.write(directory)
-    folder = directory / "programs"
-    folder.mkdir()
-    manifest = []
-    for number, program in enumerate(programs):
-        path = folder / f"program_{number:04}.py"
-        path.write_text(program.as_module(), encoding="utf-8")
-        manifest.append({"path": str(path), "name": program.name, "awaits": program.awaits})
-    (directory / "manifest.json").write_text(json.dumps(manifest))
+    write_modules(programs, configuration, directory)
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("modules.py"))],
         cwd=directory,
@@ -116,10 +108,27 @@ def as_modules(
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+    return read_modules(programs, directory)
+
+
+def write_modules(programs: list[Program], configuration: Configuration, directory: Path) -> None:
+    """Write what `modules.py` reads."""
+    configuration.write(directory)
+    (directory / "programs").mkdir()
+    manifest = []
+    for number, program in enumerate(programs):
+        path = f"programs/{number:04}.py"
+        (directory / path).write_text(program.as_module(), encoding="utf-8")
+        manifest.append({"path": path, "name": program.name, "awaits": program.awaits})
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+
+
+def read_modules(programs: list[Program], directory: Path) -> list[Findings]:
+    """Read what `modules.py` wrote."""
     files = json.loads((directory / "modules.json").read_text())["files"]
     return [
-        Findings.of(files.get(str(Path("programs", Path(entry["path"]).name))), program.lower)
-        for entry, program in zip(manifest, programs, strict=True)
+        Findings.of(files.get(str(Path(f"programs/{number:04}.py"))), program.lower)
+        for number, program in enumerate(programs)
     ]
 
 
@@ -169,6 +178,11 @@ def as_cells(
         kernel.run(f"%coverage_report json -o {report}")
     finally:
         kernel.close()
+    return read_cells(report, counts)
+
+
+def read_cells(report: Path, counts: list[int]) -> list[Findings]:
+    """Read a JSON report on cells with these execution counts."""
     files = json.loads(report.read_text())["files"]
     return [Findings.of(files.get(f"In[{count}]")) for count in counts]
 
