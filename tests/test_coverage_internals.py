@@ -1,0 +1,289 @@
+"""What ipycov relies on in coverage.py though it is not documented: a test for each use."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import coverage
+import pytest
+from kernels import CORES
+
+from ipycov import coverage_internals as internals
+
+_NEEDLESS = ["no-data-collected", "module-not-imported", "no-sysmon-context"]
+
+FILE = "/nowhere/cell.py"
+
+each_core = pytest.mark.parametrize("core", CORES)
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., coverage.Coverage]]:
+    """Makes a `Coverage` of a core; what was started is stopped."""
+    made: list[coverage.Coverage] = []
+
+    def make(core: str = CORES[0], **options: Any) -> coverage.Coverage:
+        options.setdefault("config_file", False)
+        cov = coverage.Coverage(data_file=None, **options)
+        cov.set_option("run:core", core)
+        cov.set_option("run:disable_warnings", _NEEDLESS)
+        made.append(cov)
+        return cov
+
+    yield make
+    for cov in made:
+        if cov is coverage.Coverage.current():
+            cov.stop()
+
+
+def ready(cov: coverage.Coverage) -> coverage.Coverage:
+    """`cov` with all that it has once it was started, and stopped."""
+    cov.start()
+    cov.stop()
+    return cov
+
+
+def run(text: str, space: dict[str, Any] | None = None, name: str = FILE) -> None:
+    exec(compile(text, name, "exec"), {} if space is None else space)
+
+
+@each_core
+def test_core_name(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """The collector names the tracer that it uses."""
+    cov = make(core)
+    cov.start()
+    name = internals.core_name(cov)
+    cov.stop()
+    assert name == core
+
+
+@each_core
+@pytest.mark.parametrize("option", ["source", "include", "omit"])
+def test_always_measure(make: Callable[..., coverage.Coverage], core: str, option: str) -> None:
+    """Cells are measured whatever the options say, and other files as they say."""
+    cov = ready(make(core, **{option: ["*" if option == "omit" else "/absent"]}))
+    internals.always_measure(cov, lambda filename: filename == FILE)
+    cov.start()
+    run("x = 1\ny = 2")
+    run("x = 1", name="/nowhere/other.py")
+    cov.stop()
+    assert cov.get_data().measured_files() == {FILE}
+    assert sorted(cov.get_data().lines(FILE) or []) == [1, 2]
+
+
+def test_ipycov_itself_is_never_measured(make: Callable[..., coverage.Coverage]) -> None:
+    """ipycov's own modules, which run around each cell, are in no report."""
+    from ipycov import lines
+
+    cov = ready(make())
+    internals.always_measure(cov, lambda filename: False)
+    cov.start()
+    lines.rows("x")
+    cov.stop()
+    assert lines.__file__ not in cov.get_data().measured_files()
+
+
+def test_reason_not_to_measure(make: Callable[..., coverage.Coverage]) -> None:
+    """A file that the options leave out is told with the reason."""
+    cov = ready(make(omit=["*/b.py"]))
+    assert internals.reason_not_to_measure(cov, "/nowhere/a.py") is None
+    assert internals.reason_not_to_measure(cov, "/nowhere/b.py")
+    assert internals.reason_not_to_measure(make(), "/nowhere/b.py") is None
+
+
+def test_coverage_being_configured(
+    make: Callable[..., coverage.Coverage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame that configures a plugin is that of a method of the `Coverage`."""
+    (tmp_path / "asking_plugin.py").write_text(
+        "import sys\nimport coverage\nframes = []\n"
+        "class Plugin(coverage.CoveragePlugin):\n"
+        "    def configure(self, config):\n"
+        "        frames.append(sys._getframe(1))\n"
+        "def coverage_init(reg, options):\n    reg.add_configurer(Plugin())\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cov = make()
+    cov.set_option("run:plugins", ["asking_plugin"])
+    ready(cov)
+    [frame] = sys.modules.pop("asking_plugin").frames
+    assert internals.coverage_being_configured(frame) is cov
+    assert internals.coverage_being_configured(sys._getframe()) is None
+
+
+@each_core
+def test_measured_since_flush(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """Files have data in the collector until a switch of contexts flushes it."""
+    cov = make(core)
+    cov.start()
+    run("x = 1")
+    before = internals.measured_since_flush(cov)
+    cov.switch_context("next")
+    after = internals.measured_since_flush(cov)
+    cov.stop()
+    assert FILE in before
+    assert FILE not in after
+
+
+@each_core
+def test_forget_flushed(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """A stopped `Coverage` whose data was flushed can forget the files, and measure them again."""
+    cov = make(core)
+    cov.start()
+    run("x = 1")
+    cov.switch_context("")
+    cov.stop()
+    internals.forget_flushed(cov)
+    cov.start()
+    run("x = 1\ny = 2")
+    cov.stop()
+    assert sorted(cov.get_data().lines(FILE) or []) == [1, 2]
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_monitored_code(make: Callable[..., coverage.Coverage]) -> None:
+    """What has begun goes on to be measured after a restart of the sysmon core."""
+    cov = make("sysmon")
+    space: dict[str, Any] = {}
+    known = internals.MonitoredCode()
+    cov.start()
+    run("def gen():\n    yield 1\n    yield 2\n    x = 3\ng = gen()\nnext(g)", space)
+    known.keep(cov)
+    cov.stop()
+    cov.start()
+    known.give_back(cov)
+    run("next(g)\nlist(g)", space, "/nowhere/later.py")
+    cov.stop()
+    assert sorted(cov.get_data().lines(FILE) or []) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_without_monitored_code(make: Callable[..., coverage.Coverage]) -> None:
+    """coverage.py itself drops those lines: when it no longer does, the care can go."""
+    cov = make("sysmon")
+    space: dict[str, Any] = {}
+    cov.start()
+    run("def gen():\n    yield 1\n    yield 2\n    x = 3\ng = gen()\nnext(g)", space)
+    cov.stop()
+    cov.start()
+    run("list(g)", space, "/nowhere/later.py")
+    cov.stop()
+    assert sorted(cov.get_data().lines(FILE) or []) == [1, 2, 5, 6]
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_know_multiline_statements(make: Callable[..., coverage.Coverage]) -> None:
+    """A sysmon tracer asks for the multi-line statements of a file by its name."""
+    cov = make("sysmon")
+    cov.start()
+    asked: list[str] = []
+    internals.know_multiline_statements(cov, lambda name: asked.append(name) or {2: 1})
+    maps = getattr(cov._collector.tracers[0], "multiline_maps", None)  # type: ignore[union-attr]
+    cov.stop()
+    if maps is None:
+        pytest.skip("this coverage.py has no such map")
+    assert maps.get(FILE) == {2: 1}
+    assert maps.get(FILE) == {2: 1}
+    assert asked == [FILE]
+
+
+def test_unexecuted_files(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
+    """The files of a source directory that never ran are found."""
+    (tmp_path / "never.py").write_text("x = 1\n")
+    cov = make(source=[str(tmp_path)])
+    assert internals.unexecuted_files(cov) == []
+    assert [Path(path).name for path in internals.unexecuted_files(ready(cov))] == ["never.py"]
+
+
+def test_unimported_source(make: Callable[..., coverage.Coverage]) -> None:
+    """A package named as source is known not to have been imported."""
+    cov = make(source=["absent_package"])
+    assert internals.unimported_source(cov) == []
+    assert internals.unimported_source(ready(cov)) == ["absent_package"]
+
+
+def test_config_file(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
+    """The configuration file that was read is known."""
+    path = tmp_path / "my.ini"
+    path.write_text("[run]\nbranch = true\n")
+    found = internals.config_file(make(config_file=str(path)))
+    assert found is not None
+    assert Path(found) == path
+    assert internals.config_file(make()) is None
+
+
+def test_exclusions(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
+    """Exclusions are those of the configuration, joined to one regex of each kind."""
+    path = tmp_path / "my.ini"
+    path.write_text("[report]\nexclude_also = a\n  b\npartial_branches = c\n")
+    found = internals.exclusions(make(config_file=str(path)))
+    assert found.exclude.endswith("(?:a)|(?:b)")
+    assert re.search(found.exclude, "x = 1  # pragma: no cover")
+    assert found.partial.startswith("(?:c)|(?:")
+    assert re.search(found.partial, "while True:")
+
+
+def test_relative_filename() -> None:
+    """coverage.py's name for a file is its path from where it started."""
+    assert internals.relative_filename(FILE) == FILE
+
+
+def test_after_saving(make: Callable[..., coverage.Coverage]) -> None:
+    """The call comes when the data is read out or saved."""
+    cov = make()
+    called: list[object] = []
+    internals.after_saving(cov, called.append)
+    cov.start()
+    run("x = 1")
+    cov.stop()
+    cov.get_data()
+    assert called == [cov]
+
+
+def test_multiline_map() -> None:
+    """Each line of a multi-line statement is mapped to its first, where coverage.py does so."""
+    try:
+        from coverage.parser import multiline_map_from_text  # noqa: F401
+    except ImportError:
+        assert internals.multiline_map("x = (1,\n 2)") == {}
+    else:
+        found = internals.multiline_map("x = (1,\n 2)\ny = 1")
+        assert (found[1], found[2]) == (1, 1)
+        assert 3 not in found
+    assert internals.multiline_map("x = (") == {}
+
+
+def test_narrowed(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
+    """An analysis can be narrowed to some of its lines."""
+    path = tmp_path / "module.py"
+    path.write_text("def f():\n    return 1\ndef g():\n    return 2\nf()\n")
+    cov = make(branch=True)
+    cov.start()
+    run(path.read_text(), name=str(path))
+    cov.stop()
+    parts = internals.narrowed(cov._analyze(str(path)), [{2}, {4}, {1, 3, 5}])
+    figures = [(part.numbers.n_statements, part.numbers.n_missing) for part in parts]
+    assert figures == [(1, 0), (1, 1), (3, 0)]
+
+
+def test_the_reporters_ask_for_what_is_overridden() -> None:
+    """The methods of `Coverage` that ReportingCoverage overrides are there to be asked."""
+    for name in ("_get_file_reporters", "_analyze", "_prepare_data_for_reporting", "get_data"):
+        assert callable(getattr(coverage.Coverage, name))
+
+
+@each_core
+def test_threads_start_with_the_collectors_function(
+    make: Callable[..., coverage.Coverage], core: str
+) -> None:
+    """A trace function is given to new threads, where the core needs one."""
+    cov = make(core)
+    cov.start()
+    trace = threading.gettrace()
+    cov.stop()
+    assert (trace is None) is (core == "sysmon")
