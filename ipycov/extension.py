@@ -11,6 +11,7 @@ from typing import Any
 from traitlets import Bool, Enum, List, TraitError, Unicode, Union
 from traitlets.config import Config, Configurable
 
+from ipycov.awaits import awaited
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
 from ipycov.session import Session
@@ -116,6 +117,7 @@ class Extension:
         shell.register_magics(self.magics)
         shell.configurables.append(self.traits)
         shell.input_transformers_cleanup.insert(0, self.magics.transform)
+        shell.input_transformers_post.append(awaited)
         self.session.compiler.install(shell.compile)
 
     def unload(self) -> None:
@@ -133,8 +135,12 @@ class Extension:
                 if getattr(registered.get(name), "__self__", None) is self.magics:
                     del registered[name]
         shell.magics_manager.registry.pop(type(self.magics).__name__, None)
-        for held in (shell.configurables, shell.input_transformers_cleanup):
-            for mine in (self.traits, self.magics, self.magics.transform):
+        for held in (
+            shell.configurables,
+            shell.input_transformers_cleanup,
+            shell.input_transformers_post,
+        ):
+            for mine in (self.traits, self.magics, self.magics.transform, awaited):
                 if mine in held:
                     held.remove(mine)
         self.session.close()

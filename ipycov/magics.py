@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from inspect import CO_COROUTINE
+from types import CodeType
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -20,6 +23,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 
 from ipycov import covered, view
+from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
@@ -90,16 +94,14 @@ class CoverageMagics(Magics):
         if not statement.strip():
             raise UsageError(_NOTHING_TO_RUN)
         request.on_a_line = cell is None
-        ran = self._session.begin_line(self.measuring(request))
-        under = None
-        try:
-            value = self._run(statement, local_ns)
-        finally:
-            self._session.end_line(ran, resume=self._session.measuring)
-            under = self.show(ran, request)
-        if under is not None:
-            raise under
-        return value
+        shell: Any = self.shell
+        if awaits(statement):
+            return self._run_awaiting(statement, request, local_ns)  # `awaited` awaits it
+        with self._covering(request):
+            value = None
+            for code in self._codes(statement):
+                value = eval(code, shell.user_ns, local_ns)  # noqa: S307 - the user's own
+            return value
 
     @magic_arguments()
     @argument("format", nargs="?", default="text", help="One of: " + ", ".join(FORMATS) + ".")
@@ -299,20 +301,43 @@ class CoverageMagics(Magics):
         )
         return table.percent
 
-    def _run(self, source: str, local_ns: Any) -> Any:
-        """Run `source` where the magic stands and return the value of its last expression."""
+    async def _run_awaiting(self, statement: str, request: Any, local_ns: Any) -> Any:
         __tracebackhide__ = True
         shell: Any = self.shell
-        tree = shell.transform_ast(shell.compile.ast_parse(shell.transform_cell(source)))
-        value = None
-        if tree.body and isinstance(tree.body[-1], ast.Expr):
-            value = ast.Expression(tree.body.pop().value)
-        for part, mode in ((tree, "exec"), (value, "eval")):
-            if part is None or not getattr(part, "body", None):
-                continue
-            code = shell.compile(part, COV_STATEMENT, mode)
-            result = eval(code, shell.user_ns, local_ns)  # noqa: S307 - it is the user's own statement
-        return result if value is not None else None
+        with self._covering(request):
+            value = None
+            for code in self._codes(statement):
+                value = eval(code, shell.user_ns, local_ns)  # noqa: S307 - the user's own
+                if code.co_flags & CO_COROUTINE:
+                    value = await value
+            return value
+
+    @contextmanager
+    def _covering(self, request: Any) -> Iterator[None]:
+        """Measure a part of the running cell by itself and show what it covered."""
+        __tracebackhide__ = True
+        ran = self._session.begin_line(self.measuring(request))
+        under = None
+        try:
+            yield
+        finally:
+            self._session.end_line(ran, resume=self._session.measuring)
+            under = self.show(ran, request)
+        if under is not None:
+            raise under
+
+    def _codes(self, source: str) -> list[CodeType]:
+        """The code of `source`; what the last gives is the value of the last expression."""
+        __tracebackhide__ = True
+        shell: Any = self.shell
+        parts: list[tuple[Any, str]] = []
+        with shell.compile.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
+            tree = shell.transform_ast(shell.compile.ast_parse(shell.transform_cell(source)))
+            if tree.body and isinstance(tree.body[-1], ast.Expr):
+                parts.append((ast.Expression(tree.body.pop().value), "eval"))
+            if tree.body:
+                parts.insert(0, (tree, "exec"))
+            return [shell.compile(part, COV_STATEMENT, mode) for part, mode in parts]
 
 
 def _split(line: str) -> tuple[str, str]:

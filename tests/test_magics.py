@@ -57,6 +57,9 @@ def test_cov_runs_the_cell_as_usual(notebook: Notebook) -> None:
         ("%%cov\n%%time\n5", "5"),
         ("%%cov\nimport asyncio\nawait asyncio.sleep(0, 8)", "8"),
         ("%cov await asyncio.sleep(0, 9)", "9"),
+        ("x = 1\n%cov await asyncio.sleep(0, 9)", "9"),
+        ("x = %cov await asyncio.sleep(0, 9)\nx + 1", "10"),
+        ("for i in range(2):\n    x = %cov -q await asyncio.sleep(0, i)\nx", "1"),
     ],
 )
 def test_results(notebook: Notebook, text: str, out: str) -> None:
@@ -91,8 +94,9 @@ def test_each_cov_shows_its_own(notebook: Notebook) -> None:
     reply = notebook.must("y = 1\nfor i in range(2):\n    %cov f(i)\n%cov f(1)\nf(0)")
     parts = [each["text/plain"] for each in reply.displays if "%" in each["text/plain"]]
     assert [re.search(r"missed: (.*)", part)[1] for part in parts] == ["3", "4", "4"]  # type: ignore[index]
-    assert all(f"{reply.label}    100%, 1 statement, 0 missed" in part for part in parts)
-    assert all(f"{label} f  67%" in part for part in parts)
+    own, reached = re.escape(reply.label), re.escape(label)
+    assert all(re.search(rf"{own} +100%, 1 statement, 0 missed", part) for part in parts)
+    assert all(re.search(rf"{reached} f +67%", part) for part in parts)
     assert notebook.lines(reply.label) == ([1, 2, 3, 4, 5], [])
 
 
@@ -161,6 +165,27 @@ def test_an_error_stays_an_error(notebook: Notebook, text: str) -> None:
     assert f"{reply.label}  " in reply.text
     assert "magics.py" not in reply.traceback
     assert notebook.must("1 + 1").result == "2"
+
+
+def test_what_an_await_ran(notebook: Notebook) -> None:
+    """A %cov line that awaits shows what its statement ran, and the cell goes on."""
+    label = notebook.cell(
+        """
+        import asyncio
+        async def co(x):
+            await asyncio.sleep(0)
+            if x:
+                return 1
+            return 2
+        """
+    )
+    reply = notebook.must("await co(0)\n%cov await co(1)\nif 1 == 2:\n    x = 1")
+    assert re.search(rf"{re.escape(label)} co +75%, 4 statements, 1 missed: 6", reply.text)
+    assert notebook.lines(reply.label) == ([1, 2, 3], [4])
+    failed = notebook.run("x = 1\n%cov await nothing\ny = 2")
+    assert failed.ename == "NameError"
+    assert "magics.py" not in failed.traceback
+    assert notebook.lines(failed.label) == ([1, 2], [3])
 
 
 def test_an_error_that_is_caught(notebook: Notebook) -> None:
