@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from traitlets import TraitError
 from traitlets.config.loader import ConfigError
 
-from ipycov.app_command import FAILED, Command, Usage
+from ipycov.app_command import FAILED, INTERRUPTED, Command, Usage
 from ipycov.app_run import RunApp
 from ipycov.app_store import CombineApp, EraseApp, ReportApp
 from ipycov.errors import IPyCovError
@@ -43,5 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (IPyCovError, ConfigError, TraitError) as error:
         print(f"ipycov: {error}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        print("ipycov: interrupted", file=sys.stderr)
+        return INTERRUPTED
     finally:
         type(app).clear_instance()

@@ -15,6 +15,9 @@ from ipycov.report import Report, ReportingCoverage, ReportOptions, check_writab
 
 OK, CELL_RAISED, FAILED = 0, 1, 2
 
+#: What shells give for a command that an interrupt ended.
+INTERRUPTED = 130
+
 #: The formats that are written where an option of the same name says.
 WRITTEN = ("html", "xml", "json", "lcov", "markdown")
 

@@ -15,6 +15,7 @@ from traitlets import Bool, Float, Int, List, Unicode
 from ipycov import coverage_internals, notebooks, running
 from ipycov.app_command import (
     CELL_RAISED,
+    INTERRUPTED,
     OK,
     ReportingCommand,
     Usage,
@@ -123,7 +124,7 @@ class RunApp(ReportingCommand):
                 if outcome.error is not None:
                     bars.write(f"{notebook.path}: {outcome.error}", sys.stdout)
                     code = CELL_RAISED
-        return 130 if interrupted else code
+        return INTERRUPTED if interrupted else code
 
     def _paths(self) -> Iterator[str]:
         """The notebook files that the arguments name, each once."""

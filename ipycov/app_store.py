@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ipycov import notebook_data, store
-from ipycov.app_command import Command, ReportingCommand, aliases_for, flags_for
+from ipycov.app_command import Command, ReportingCommand, Usage, aliases_for, flags_for
 from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.gathering import Gathered
 from ipycov.report import ReportingCoverage
@@ -56,6 +56,12 @@ class CombineApp(Command):
     def start(self) -> int:  # type: ignore[override]
         """Combine; return the exit code."""
         cov = ReportingCoverage()
+        plugins = cov.get_option("run:plugins")
+        if not isinstance(plugins, list) or "ipycov" not in plugins:
+            raise Usage(
+                "coverage.py could not report on the notebooks: add 'plugins = ipycov' to [run] in "
+                "its configuration file, then combine"
+            )
         data_file = str(cov.get_option("run:data_file"))
         for path in self.extra_args or [store.DIRECTORY]:
             for session in store.read(path):

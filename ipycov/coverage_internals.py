@@ -112,7 +112,24 @@ def measured_since_flush(cov: coverage.Coverage) -> set[str]:
     Asking the CoverageData for what changed would mean a query for each file there is.
     """
     data: dict[str, set[Any]] = cov._collector.data  # type: ignore[union-attr]
-    return {filename for filename, measured in data.copy().items() if measured}
+    touched = {filename: measured for filename, measured in data.copy().items() if measured}
+    if sys.version_info >= (3, 14) and core_name(cov) == "pytrace":
+        for measured in touched.values():
+            join_lineless_arcs(measured)
+    return set(touched)
+
+
+def join_lineless_arcs(measured: set[Any]) -> None:
+    """Lead arcs to and from no line at all, which can't be stored, past it.
+
+    From Python 3.14 on code may return where it has no line, as after an `except*`, and the
+    Python tracer takes it for one.
+    """
+    into = [arc for arc in measured.copy() if isinstance(arc, tuple) and arc[1] is None]
+    for start, _ in into:
+        out = [arc for arc in measured.copy() if isinstance(arc, tuple) and arc[0] is None]
+        measured.update((start, end) for _, end in out)
+    measured -= {arc for arc in measured.copy() if isinstance(arc, tuple) and None in arc}
 
 
 def forget_flushed(cov: coverage.Coverage) -> None:

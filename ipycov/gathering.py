@@ -17,7 +17,7 @@ from ipycov.folding import NotebookReporter, fold, match
 from ipycov.notebooks import Notebook
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
-from ipycov.results import Collected, Measured, ReportedFile, Results
+from ipycov.results import Measured, ReportedFile, Results
 
 
 @dataclass
@@ -75,11 +75,8 @@ class Gathered:
         for session in store.read(directory):
             if isinstance(session, store.UnreadableStore):
                 self._problems.append(Problem(session.path, session.why))
-                continue
-            collected = Collected()
-            files = {name for data in session.datas for name in data.measured_files()}
-            collected.read(session.datas, files)
-            yield _Session(list(session.book), dict(collected.files()))
+            else:
+                yield _Session(list(session.book), session.measured())
 
     def _add_notebook(
         self, notebook: Notebook, sessions: Sequence[_Session]

@@ -46,6 +46,12 @@ def _percentage(given: str) -> float:
     return value
 
 
+def _digits(given: str) -> int:
+    if not given.isdecimal():
+        raise ArgumentTypeError(f"{given} is no number of digits")
+    return int(given)
+
+
 def _sort(given: str) -> str:
     if given.lstrip("+-").lower() not in _COLUMNS:
         raise ArgumentTypeError(f"there is no column {given!r}; choose from {', '.join(_COLUMNS)}")
@@ -130,7 +136,7 @@ class CoverageMagics(Magics):
         default=None,
         help="Tell which cells ran each line, in html and json.",
     )
-    @argument("--precision", type=int, metavar="N", help="Digits after the decimal point.")
+    @argument("--precision", type=_digits, metavar="N", help="Digits after the decimal point.")
     @line_magic
     def coverage_report(self, line: str) -> None:
         """Report the coverage of all cells and modules measured so far.

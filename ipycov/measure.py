@@ -81,19 +81,16 @@ class Measurement:
 
     options: Options
     cells: KnownCells
-    data_file: str | None = None
     changed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         arguments = self.options.coverage_arguments()
-        self.coverage = coverage.Coverage(data_file=self.data_file, **arguments)
+        self.coverage = coverage.Coverage(data_file=None, **arguments)
         disabled = self._option("disable_warnings") or []
         self.coverage.set_option("run:disable_warnings", [*disabled, *_NEEDLESS_WARNINGS])
         # Contexts are the cells; subprocesses and the like are patched by the user's own runs.
         for option, nothing in (("dynamic_context", None), ("context", None), ("patch", [])):
             self.coverage.set_option(f"run:{option}", nothing)
-        if self.data_file is not None:
-            self.coverage.set_option("run:parallel", False)
         self._uses_monitoring = self._choose_core()
         self.data: CoverageData = self.coverage.get_data()
         self.branch = bool(self._option("branch"))
@@ -198,7 +195,10 @@ class Measurement:
 
     def _end(self) -> None:
         if coverage.Coverage.current() is self.coverage:
+            theirs = sys.gettrace()
             self.coverage.stop()
+            if theirs is not None and not _is_coverages(theirs):
+                sys.settrace(theirs)  # the user's own, set by the cell
             coverage_internals.forget_flushed(self.coverage)
         else:
             self._suspended = True

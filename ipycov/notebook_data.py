@@ -31,16 +31,19 @@ from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import BadNotebook, CannotReport
 from ipycov.finding import digest, notebook_files, notebook_of
-from ipycov.folding import NotebookReporter, match
+from ipycov.folding import NotebookReporter, Part, match
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
-from ipycov.results import Measured, ReportedFile
+from ipycov.results import Measured, ReportedFile, in_context
 from ipycov.store import StoredSession
 
 _RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
 _ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
 _ALL = Exclusions("", "")
+
+#: What was covered, by context and by filename.
+Covered = dict[str, dict[str, Measured]]
 
 
 def layout(notebook: Notebook) -> str:
@@ -71,7 +74,9 @@ def fold_saved(cov: Any, book: CellBook, directories: Sequence[str]) -> None:
     )
     folded = f"{path}.folded"
     new = CoverageData(basename=folded)
-    folding.fold(data, new, book, [*directories, data_directory, *sources])
+    folding.fold(_by_context(data), new, book, [*directories, data_directory, *sources])
+    tracers = {name: data.file_tracer(name) for name in data.measured_files() if name not in book}
+    new.add_file_tracers({name: tracer for name, tracer in tracers.items() if tracer})
     new.write()
     new.close()
     data.close()
@@ -89,15 +94,28 @@ def combine(session: StoredSession, directory: str, data_file: str, cov: Any) ->
     target = CoverageData(basename=data_file)
     try:
         target.read()
-        for data in session.datas:
-            new = CoverageData(no_disk=True)
-            folding.fold(data, new, session.book, [ran_in])
-            target.update(new)
+        new = CoverageData(no_disk=True)
+        folding.fold(session.covered, new, session.book, [ran_in])
+        target.update(new)
         target.write()
     except CoverageException as error:
         raise CannotReport(f"can't combine into {data_file}: {error}") from error
     finally:
         target.close()
+
+
+def _by_context(data: CoverageData) -> Covered:
+    """What a data file has, by context and filename."""
+    covered: Covered = {}
+    for context in sorted(data.measured_contexts()):
+        with in_context(data, context):
+            files = {name: _measured(data, name) for name in data.measured_files()}
+        covered[context] = {name: measured for name, measured in files.items() if measured.lines}
+    # files of which nothing ran
+    listed = {name for files in covered.values() for name in files}
+    for name in data.measured_files() - listed:
+        covered.setdefault("", {})[name] = Measured(set(), set() if data.has_arcs() else None, -1)
+    return covered
 
 
 @dataclass(frozen=True)
@@ -113,39 +131,43 @@ class _Folding:
     wanted: Callable[[Notebook], bool]
 
     def fold(
-        self, data: CoverageData, new: CoverageData, book: CellBook, places: Sequence[str]
+        self, covered: Covered, new: CoverageData, book: CellBook, places: Sequence[str]
     ) -> None:
-        """Write to `new` what `data` has, each cell of `book` as part of its notebook.
+        """Write to `new` what was covered, each cell of `book` as part of its notebook.
 
         The notebook is looked for in `places`, the first of which is where the kernel ran.
         """
-        measured = data.measured_files()
+        measured = {name for files in covered.values() for name in files}
         cells = [cell for cell in book if cell.filename in measured]
         notebook = notebook_of(cells, notebook_files(places))
-        filenames = {cell.filename for cell in book}
-        _copy(data, new, lambda filename: filename not in filenames)
-        alone = cells
+        alone, parts, reporter, name = cells, {}, None, ""
         if notebook is not None:
             matched, alone = match(notebook, cells)
             if not self.wanted(notebook):
-                return
-            name = self.name(notebook.path)
-            reporter = NotebookReporter(notebook, name, _ALL, matched)
-            for _ in _contexts(data, new):
-                _add_notebook(new, reporter, data, name)
+                alone, notebook = [], None
+            else:
+                name = self.name(notebook.path)
+                reporter = NotebookReporter(notebook, name, _ALL, matched)
+                parts = {cell.filename: part for part in reporter.parts for cell in part.ran}
         place = self.name(notebook.path if notebook is not None else places[0])
-        for cell in alone:
-            _add_alone(new, cell, data, f"{place}:{cell.label}#{digest(cell.typed)}")
+        alone_reporters = dict(_reporters(alone))
+        for context, files in covered.items():
+            new.set_context(context or None)
+            for filename, data in files.items():
+                if filename in parts and reporter is not None:
+                    _add_part(new, name, reporter, parts[filename], filename, data)
+                elif filename in alone_reporters:
+                    cell = alone_reporters[filename].cell
+                    shown = alone_reporters[filename].reported(data)
+                    alone_name = f"{place}:{cell.label}#{digest(cell.typed)}"
+                    _add(new, alone_name, shown.lines, shown.arcs, NAME)
+                elif filename not in book:
+                    _add(new, filename, data.lines, data.arcs)
+            if reporter is not None:
+                arcs = None if all(data.arcs is None for data in files.values()) else ()
+                _add(new, name, (), arcs, NAME)
+                _add(new, f"{name}#layout={layout(reporter.notebook)}", (), arcs, NAME)
         _keep_texts(alone, self.directory)
-
-
-def _contexts(data: CoverageData, new: CoverageData) -> Iterator[None]:
-    """Go through the contexts of `data`, each asked for alone, and give `new` the same."""
-    for context in sorted(data.measured_contexts()):
-        data.set_query_contexts([f"^{re.escape(context)}$"])
-        new.set_context(context or None)
-        yield
-    data.set_query_contexts(None)
 
 
 def touch_notebooks(cov: Any) -> None:
@@ -177,47 +199,34 @@ def _naming(cov: Any, directory: str) -> Callable[[str], str]:
     return name
 
 
-def _copy(old: CoverageData, new: CoverageData, wanted: Callable[[str], bool]) -> None:
-    """Copy what `old` has of the files that are wanted."""
-    filenames = [filename for filename in old.measured_files() if wanted(filename)]
-    for _ in _contexts(old, new):
-        for filename in filenames:
-            if old.has_arcs():
-                new.add_arcs({filename: old.arcs(filename) or []})
-            else:
-                new.add_lines({filename: old.lines(filename) or []})
-    for filename in filenames:
-        new.touch_file(filename, old.file_tracer(filename) or "")
-
-
-def _add_notebook(
-    new: CoverageData, reporter: NotebookReporter, data: CoverageData, name: str
+def _add_part(
+    new: CoverageData,
+    name: str,
+    reporter: NotebookReporter,
+    part: Part,
+    filename: str,
+    data: Measured,
 ) -> None:
-    for part in reporter.parts:
-        for cell in part.ran:
-            measured = _measured(data, cell.filename)
-            if not measured.lines:
-                continue
-            covered = part.reporter.reported(measured)
-            kind = "python" if cell.python_body else "cell"
-            _add(new, f"{name}#{kind}={digest(cell.typed)}", covered.lines, covered.arcs)
-            lines = {reporter.file_line(part, row) for row in covered.lines}
-            arcs = None
-            if covered.arcs is not None:
-                arcs = {reporter.file_arc(part, arc) for arc in covered.arcs}
-            _add(new, name, lines, arcs)
-    _add(new, f"{name}#layout={layout(reporter.notebook)}", (), () if data.has_arcs() else None)
-    _add(new, name, (), () if data.has_arcs() else None)
+    """Add what ran of one cell of the notebook that the data calls `name`."""
+    cell = next(cell for cell in part.ran if cell.filename == filename)
+    covered = CellReporter(cell, "", part.reporter.analysis).reported(data)
+    kind = "python" if cell.python_body else "cell"
+    _add(new, f"{name}#{kind}={digest(cell.typed)}", covered.lines, covered.arcs, NAME)
+    lines = {reporter.file_line(part, row) for row in covered.lines}
+    arcs = None
+    if covered.arcs is not None:
+        arcs = {reporter.file_arc(part, arc) for arc in covered.arcs}
+    _add(new, name, lines, arcs, NAME)
 
 
-def _add_alone(new: CoverageData, cell: Cell, data: CoverageData, name: str) -> None:
-    try:
-        analysis = CellAnalysis(cell.translation.python, cell.label, _ALL)
-    except NotPython:
-        return
-    for _ in _contexts(data, new):
-        covered = CellReporter(cell, "", analysis).reported(_measured(data, cell.filename))
-        _add(new, name, covered.lines, covered.arcs)
+def _reporters(cells: Iterable[Cell]) -> Iterator[tuple[str, CellReporter]]:
+    """Reporters for the cells that can be analysed, by their filenames."""
+    for cell in cells:
+        try:
+            analysis = CellAnalysis(cell.translation.python, cell.label, _ALL)
+        except NotPython:
+            continue
+        yield cell.filename, CellReporter(cell, "", analysis)
 
 
 def _measured(data: CoverageData, filename: str) -> Measured:
@@ -225,7 +234,13 @@ def _measured(data: CoverageData, filename: str) -> Measured:
     return Measured(set(data.lines(filename) or ()), arcs, -1)
 
 
-def _add(new: CoverageData, name: str, lines: Iterable[int], arcs: Iterable[Arc] | None) -> None:
+def _add(
+    new: CoverageData,
+    name: str,
+    lines: Iterable[int],
+    arcs: Iterable[Arc] | None,
+    tracer: str = "",
+) -> None:
     if arcs is None:
         new.add_lines({name: list(lines)})
     else:
@@ -233,7 +248,8 @@ def _add(new: CoverageData, name: str, lines: Iterable[int], arcs: Iterable[Arc]
         in_arcs = {line for arc in arcs for line in arc}
         # a line that was left by an exception has no arc but the one that entered it
         new.add_arcs({name: [*arcs, *((-1, line) for line in lines if line not in in_arcs)]})
-    new.add_file_tracers({name: NAME})
+    if tracer:
+        new.add_file_tracers({name: tracer})
 
 
 def _keep_texts(cells: Iterable[Cell], directory: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import coverage
-from coverage.exceptions import CoverageException, NoDataError
+from coverage.exceptions import ConfigError, CoverageException, NoDataError
 from coverage.plugin import FileReporter
 from coverage.python import PythonFileReporter
 from coverage.report import SummaryReporter
@@ -195,12 +195,20 @@ class _CellsFirst(SummaryReporter):
         self, header: Any, lines_values: list[Any], total_line: Any, end_lines: Any
     ) -> None:
         self.values = (header, self._ordered(lines_values), total_line, end_lines)
-        super().report_text(*self.values)
+        self._theirs("report_text")(*self.values)
 
     def report_markdown(
         self, header: Any, lines_values: list[Any], total_line: Any, end_lines: Any
     ) -> None:
-        super().report_markdown(header, self._ordered(lines_values), total_line, end_lines)
+        lines_values = self._ordered(lines_values)
+        self._theirs("report_markdown")(header, lines_values, total_line, end_lines)
+
+    # an older coverage.py calls them so
+    _report_text = report_text
+    _report_markdown = report_markdown
+
+    def _theirs(self, name: str) -> Any:
+        return getattr(super(), name, None) or getattr(super(), f"_{name}")
 
     def _ordered(self, lines_values: list[Any]) -> list[Any]:
         if (self.config.sort or "name").lower().lstrip("+-") != "name":
@@ -327,7 +335,7 @@ class Report:
             raise NothingMeasured(
                 "nothing to report: no cell was measured yet, or --include and --omit leave none"
             ) from error
-        except CoverageException as error:
+        except (CoverageException, ConfigError) as error:
             raise CannotReport(str(error)) from error
         finally:
             for name, value in before.items():

@@ -57,19 +57,21 @@ class Collected:
 
 
 def collected_in(
-    datas: Iterable[CoverageData], filenames: Collection[str], contexts: list[str]
+    datas: Iterable[CoverageData], filenames: Collection[str], contexts: Iterable[str]
 ) -> Collected:
-    """What the contexts that match the regexes `contexts` ran in `filenames`."""
+    """What ran in `filenames` in any of `contexts`."""
     collected = Collected()
     for data in datas:
-        with _query(data, contexts):
-            collected.read([data], filenames)
+        for context in contexts:
+            with in_context(data, context):
+                collected.read([data], filenames)
     return collected
 
 
 @contextmanager
-def _query(data: CoverageData, contexts: list[str]) -> Iterator[None]:
-    data.set_query_contexts(contexts)
+def in_context(data: CoverageData, context: str) -> Iterator[None]:
+    """Have `data` answer for one context alone."""
+    data.set_query_context(context)
     try:
         yield
     finally:

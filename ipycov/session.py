@@ -6,13 +6,12 @@ It is told when a cell begins and ends and knows no shell.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
 
 from coverage import CoverageData
-from coverage.exceptions import CoverageException, NotPython
+from coverage.exceptions import ConfigError, CoverageException, NotPython
 from coverage.plugin import FileReporter
 
 from ipycov import coverage_internals
@@ -36,7 +35,7 @@ class Ran:
     """What one run covered: its cell's or line's context and the files with new data.
 
     `asked` tells that the user asked for it, with %%cov or %cov. `line` is the typed line of a
-    %cov among other lines of its cell.
+    %cov among other lines of its cell; `parts` are the contexts of those in this run.
     """
 
     cell: Cell | None
@@ -45,6 +44,11 @@ class Ran:
     line: int | None = None
     touched: set[str] = field(default_factory=set)
     measurement: Measurement | None = None
+    parts: list[str] = field(default_factory=list)
+
+    def contexts(self) -> list[str]:
+        """The context of the run and those of its parts."""
+        return [self.context, *self.parts]
 
 
 class Session:
@@ -75,6 +79,7 @@ class Session:
         self._running: list[Ran] = []
         self._typed: list[str] = []
         self._parts = 0
+        self._compiled_cells: list[Cell] = []
 
     # ------------------------------------------------------------ running cells
 
@@ -105,10 +110,12 @@ class Session:
                     self._running[-1].asked = False  # it has been shown
             return ran
         ran.touched |= self._stop()
+        self._keep(ran)
         if ran.measurement is None:
             return ran
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
-            reporter = self.reporter(ran.cell)
+            cov = self._reporting_for(ran.measurement.options)
+            reporter = self._reporter(ran.cell, cov, cov.exclusions())
             if isinstance(reporter, CellReporter) and ran.measurement.branch:
                 reporter.arcs()
         return ran
@@ -174,8 +181,7 @@ class Session:
             return
         ran = self._running[-1]
         ran.cell = cell
-        if self._store is not None:
-            self._store.add(cell)
+        self._compiled_cells.append(cell)
         outermost = len(self._running) == 1
         ran.context = self._running[0].context or label_of(cell.count)
         if ran.asked and not outermost:
@@ -185,10 +191,28 @@ class Session:
         elif self._active is not None and ran.asked:
             self._running[-2].touched |= self._active.switch(ran.context)
 
+    def _keep(self, ran: Ran) -> None:
+        """Keep what a cell covered where it outlives the kernel."""
+        cells, self._compiled_cells = self._compiled_cells, []
+        if self._store is None or ran.measurement is None:
+            return
+        covered = collected_in(self._datas(), ran.touched, ran.contexts())
+        try:
+            self._store.add(cells, ran.context, covered.files())
+        except OSError as error:
+            self._store = None
+            self.say_once(
+                f"ipycov: what is measured is kept in memory only: {error.strerror or error}"
+                + (f": {error.filename}" if error.filename else "")
+            )
+
     def _part_of(self, context: str) -> str:
         """A context for a part of what `context` names, to be shown by itself."""
         self._parts += 1
-        return f"{context}{PART}{self._parts}"
+        part = f"{context}{PART}{self._parts}"
+        if self._running:
+            self._running[0].parts.append(part)
+        return part
 
     def _start(self, options: Options, context: str) -> None:
         measurement = self._measurements.get(options)
@@ -196,12 +220,11 @@ class Session:
         try:
             if measurement is None:
                 cells = KnownCells(self.book.__contains__, self._multiline_map)
-                data_file = self._store.data_file() if self._store is not None else None
-                measurement = Measurement(options, cells, data_file)
+                measurement = Measurement(options, cells)
                 self._measurements[options] = measurement
                 self._reporting_for(options)
             measurement.start(context)
-        except (CoverageException, IPyCovError, OSError) as error:
+        except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
                 self._measurements.pop(options, None)  # what failed once fails otherwise next
             self.say_once(f"ipycov: not measured: {error}")
@@ -246,8 +269,7 @@ class Session:
         if ran.measurement is None:
             raise NothingMeasured("this run was not measured")
         cov = self._reporting_for(ran.measurement.options)
-        context = f"^{re.escape(ran.context)}" + ("$" if PART in ran.context else f"({PART}|$)")
-        collected = collected_in([ran.measurement.data], ran.touched, [context])
+        collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
         files, reporters, problems = self._reported(collected, cov)
         for file in files:
             file.version = -1
@@ -285,7 +307,7 @@ class Session:
         if cov is None:
             try:
                 cov = ReportingCoverage(**options.coverage_arguments())
-            except CoverageException as error:
+            except (CoverageException, ConfigError) as error:
                 raise CannotReport(str(error)) from error
             self._reporting[options] = cov
         return cov

@@ -1,8 +1,8 @@
-"""What stays on disk of a session: coverage.py's data and the texts of the cells.
+"""What stays on disk of a session: its cells, and what each run of one covered.
 
-A session writes files of its own into a directory: `NAME.cells`, a JSON object a line for each
-cell that was compiled, and `NAME.N.data`, data files of coverage.py. Both are complete after each
-cell, so that nothing is lost with the kernel.
+A session appends to a file of its own, `NAME.session`: a line of JSON for each cell that has run,
+written when it has ended. Nothing that was written is touched again, so that whatever ends the
+kernel, all lines but the last are whole.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from coverage import CoverageData
-from coverage.exceptions import CoverageException
+from typing import Any
 
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import IPyCovError
+from ipycov.results import Measured
 
 #: Where live sessions store, in the directory that they started in.
 DIRECTORY = ".ipycov"
 
-_CELLS = ".cells"
-_DATA = ".data"
+_SUFFIX = ".session"
+_VERSION = 1
 
 
 class UnreadableStore(IPyCovError):
@@ -39,70 +38,71 @@ class UnreadableStore(IPyCovError):
 
 
 class Store:
-    """The files that one session writes, in `directory`."""
+    """The file that one session writes, in `directory`."""
 
     def __init__(self, directory: str) -> None:
         self._directory = Path(directory).absolute()
-        self._name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
-        self._data_files = 0
+        name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
+        self._path = self._directory / name
+        self._pid = os.getpid()
 
-    def data_file(self) -> str:
-        """The path of a new data file."""
-        self._prepare()
-        self._data_files += 1
-        return str(self._directory / f"{self._name}.{self._data_files}{_DATA}")
+    def add(self, cells: Iterable[Cell], context: str, covered: Mapping[str, Measured]) -> None:
+        """Append what a run called `context` covered, and the cells that it compiled.
 
-    def add(self, cell: Cell) -> None:
-        """Write a run of a cell."""
-        self._prepare()
+        Does nothing in a child of the process. Raises `OSError` when it can't write.
+        """
+        if os.getpid() != self._pid:
+            return
         record = {
-            "filename": cell.filename,
-            "typed": cell.typed,
-            "compiled": cell.compiled if cell.compiled != cell.typed else None,
-            "id": cell.id,
-            "count": cell.count,
-            "nested": cell.nested,
-            "python_body": cell.python_body,
+            "cells": [_cell_record(cell) for cell in cells],
+            "context": context,
+            "files": {
+                filename: _lines(data.lines)
+                if data.arcs is None
+                else {"lines": _lines(data.lines), "arcs": sorted(data.arcs)}
+                for filename, data in covered.items()
+            },
         }
-        line = json.dumps(record, ensure_ascii=True) + "\n"
-        with open(self._directory / f"{self._name}{_CELLS}", "a", encoding="ascii") as file:
-            file.write(line)
+        text = json.dumps(record, separators=(",", ":")) + "\n"
+        if not self._path.exists():
+            self._prepare()
+            text = json.dumps({"ipycov": _VERSION}) + "\n" + text
+        with open(self._path, "ab", buffering=0) as file:
+            file.write(text.encode("ascii"))
 
     def _prepare(self) -> None:
-        if not self._directory.is_dir():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            (self._directory / ".gitignore").write_text("*\n", encoding="ascii")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        ignore = self._directory / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
 
 
 @dataclass
 class StoredSession:
-    """One session as it was left in a store."""
+    """One session as it was left in a store: its cells, and by context what was covered."""
 
-    book: CellBook
-    datas: list[CoverageData]
+    book: CellBook = field(default_factory=CellBook)
+    covered: dict[str, dict[str, Measured]] = field(default_factory=dict)
+
+    def measured(self) -> dict[str, Measured]:
+        """What was covered in all contexts, by filename."""
+        together: dict[str, Measured] = {}
+        for files in self.covered.values():
+            for filename, data in files.items():
+                _merge(together, filename, data)
+        return together
 
 
 def read(directory: str) -> Iterator[StoredSession | UnreadableStore]:
-    """The sessions in the store `directory`, each that can't be read as the error that says why."""
-    folder = _existing(directory)
-    for cells_file in sorted(folder.glob(f"*{_CELLS}")):
-        name = cells_file.name[: -len(_CELLS)]
+    """The sessions in the store `directory`, each that can't be read as the error that says why.
+
+    Raises `IPyCovError` when there is no such directory.
+    """
+    for path in sorted(_existing(directory).glob(f"*{_SUFFIX}")):
         try:
-            book = _read_cells(cells_file)
+            yield _read_session(path)
         except UnreadableStore as error:
             yield error
-            continue
-        datas = []
-        for path in sorted(Path(directory).glob(f"{name}.*{_DATA}")):
-            data = CoverageData(basename=str(path))
-            try:
-                data.read()
-                data.has_arcs()
-            except CoverageException as error:
-                yield UnreadableStore(path, str(error))
-            else:
-                datas.append(data)
-        yield StoredSession(book, datas)
 
 
 def erase(directory: str) -> None:
@@ -111,15 +111,9 @@ def erase(directory: str) -> None:
     Raises `IPyCovError` when there is no such directory.
     """
     folder = _existing(directory)
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (_CELLS, _DATA) and path.is_file():
-            path.unlink()
-    texts = folder / "cells"
-    if texts.is_dir():
-        for path in sorted(texts.glob("*.txt")):
-            path.unlink()
-    rest = {path.name for path in folder.rglob("*")} - {".gitignore", "cells"}
-    if not rest:
+    for path in [*folder.glob(f"*{_SUFFIX}"), *folder.glob("cells/*.txt")]:
+        path.unlink()
+    if not {path.name for path in folder.rglob("*")} - {".gitignore", "cells"}:
         shutil.rmtree(folder)
 
 
@@ -129,26 +123,90 @@ def _existing(directory: str) -> Path:
     return Path(directory)
 
 
-def _read_cells(path: Path) -> CellBook:
-    book = CellBook()
-    lines = path.read_text(encoding="ascii", errors="replace").split("\n")
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
+def _cell_record(cell: Cell) -> dict[str, Any]:
+    return {
+        "filename": cell.filename,
+        "typed": cell.typed,
+        "compiled": None if cell.compiled == cell.typed else cell.compiled,
+        "id": cell.id,
+        "count": cell.count,
+        "nested": cell.nested,
+        "python_body": cell.python_body,
+    }
+
+
+def _lines(lines: Iterable[int]) -> list[int]:
+    """Lines as runs: first and length by turns, which is short for code that runs on."""
+    runs: list[int] = []
+    for line in sorted(lines):
+        if runs and line == runs[-2] + runs[-1]:
+            runs[-1] += 1
+        else:
+            runs += [line, 1]
+    return runs
+
+
+def _from_runs(runs: list[int]) -> set[int]:
+    lines: set[int] = set()
+    for first, length in zip(runs[::2], runs[1::2], strict=True):
+        if not 0 < length < _LONGEST_RUN:
+            raise ValueError("a run of lines is too long")
+        lines.update(range(first, first + length))
+    return lines
+
+
+#: More lines than any file has, for data that is not what it should be.
+_LONGEST_RUN = 10_000_000
+
+
+def _read_session(path: Path) -> StoredSession:
+    session = StoredSession()
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UnreadableStore(path, error.strerror or str(error)) from error
+    try:
+        version = json.loads(lines[0])["ipycov"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableStore(path, "it is no session of ipycov's") from error
+    if version != _VERSION:
+        raise UnreadableStore(path, f"it is of format {version!r}; this ipycov reads {_VERSION}")
+    for number, line in enumerate(lines[1:], 2):
+        if number == len(lines):
+            break  # empty, or cut off when the kernel was
         try:
-            record = json.loads(line)
-            cell = book.add(
-                record["filename"],
-                record["typed"],
-                record["compiled"] or record["typed"],
-                record["id"],
-                record["count"],
-            )
-            cell.nested = record["nested"]
-            if record["python_body"]:
-                cell.body_was_compiled()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if number >= len(lines) - 1:
-                break  # the kernel died while it wrote the last
-            raise UnreadableStore(path, f"it is damaged at line {number}") from error
-    return book
+            _take(session, json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UnreadableStore(path, f"line {number} is damaged") from error
+    return session
+
+
+def _take(session: StoredSession, record: Any) -> None:
+    for each in record["cells"]:
+        typed, compiled = each["typed"], each["compiled"]
+        if not isinstance(typed, str) or not isinstance(each["filename"], str):
+            raise TypeError("a cell's text and name are strings")
+        cell = session.book.add(
+            each["filename"],
+            typed,
+            typed if compiled is None else str(compiled),
+            each["id"],
+            int(each["count"]),
+        )
+        cell.nested = int(each["nested"])
+        if each["python_body"]:
+            cell.body_was_compiled()
+    files = session.covered.setdefault(str(record["context"]), {})
+    for filename, data in record["files"].items():
+        if isinstance(data, dict):
+            arcs = {(int(start), int(end)) for start, end in data["arcs"]}
+            _merge(files, filename, Measured(_from_runs(data["lines"]), arcs, -1))
+        else:
+            _merge(files, filename, Measured(_from_runs(data), None, -1))
+
+
+def _merge(files: dict[str, Measured], filename: str, data: Measured) -> None:
+    known = files.setdefault(filename, Measured(set(), None, -1))
+    known.lines = known.lines | data.lines
+    if data.arcs is not None:
+        known.arcs = (known.arcs or set()) | data.arcs
