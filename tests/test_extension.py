@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import IPython
 import pytest
 from kernels import CORES, Kernel, Notebook, needs_cell_ids, source, terminal
 
@@ -46,7 +47,8 @@ NUMBERED = [
     ("\n\n\nx = 1\nif x == 2:\n    y = 1", [4, 5], [6]),
     ("\n\n  x = 1\n  if x == 2:\n      y = 1", [3, 4], [5]),
     ("x = 1\n%config \\\n  IPyCov\nif x == 2:\n    y = 1", [1, 2, 4], [5]),
-    ("!true \\\n  && true\nx = !echo \\\n  hi\nif not x:\n    y = 1", [1, 3, 5], [6]),
+    ("x = 1\n!true \\\n  && true\n!true\nif not x:\n    y = 1", [1, 2, 4, 5], [6]),
+    ("x = %config \\\n  IPyCov\nif x is None:\n    y = 1\nelse:\n    y = 2", [1, 3, 4], [6]),
     ("here = %pwd\nif not here:\n    y = 1\n", [1, 2], [3]),
     (">>> x = 1\n>>> if x == 2:\n...     y = 1\n...\n>>> z = 3", [1, 2, 5], [3]),
     ("In [1]: x = 1\n\nIn [2]: if x == 2:\n   ...:     y = 1\n   ...:\n", [1, 3], [4]),
@@ -411,6 +413,8 @@ def test_a_cell_that_fails_is_measured(
     notebook: Notebook, ending: str, name: str, above: str
 ) -> None:
     """A cell that fails keeps what it ran, stays failed, and the next cell is measured."""
+    if "time" in above and IPython.version_info < (8,):
+        pytest.skip("IPython 7's %%time shows the error and goes on")
     if "await" in ending and "time" in above:
         above = ""  # %%time runs no await
     notebook.cell("async def coro():\n    raise ValueError")
@@ -654,7 +658,7 @@ def test_a_trait_wins(libs: Notebook) -> None:
     libs.load(branch=False, omit=["*/lib_one*"])
     assert modules(libs) == {"lib_two", "lib_three"}
     label = libs.cell("if 1 == 2:\n    x = 1")
-    assert libs.report()[label]["summary"]["num_branches"] == 0
+    assert libs.report()[label]["summary"].get("num_branches", 0) == 0
 
 
 def test_another_config_file(libs: Notebook) -> None:
@@ -705,7 +709,7 @@ def test_a_wrong_trait(notebook: Notebook, setting: str, said: str) -> None:
 )
 def test_what_coverage_refuses(notebook: Notebook, setting: str, said: str) -> None:
     """What coverage.py refuses is said once in one line, and the cells run all the same."""
-    notebook.cell(f"%config IPyCov.{setting}")
+    assert notebook.must(f"%config IPyCov.{setting}").stderr == ""
     first, second = notebook.must("x = 1\nprint(x)"), notebook.must("x = 2\nprint(x)")
     assert first.stdout == "1\n"
     assert first.stderr.startswith("ipycov: not measured: ")

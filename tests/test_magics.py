@@ -7,6 +7,7 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 
+import IPython
 import pytest
 from kernels import CORES, Notebook
 
@@ -157,6 +158,8 @@ def test_cov_called_as_a_function(notebook: Notebook) -> None:
 )
 def test_an_error_stays_an_error(notebook: Notebook, text: str) -> None:
     """A cell that fails under %cov fails with one traceback, and its coverage is shown."""
+    if "%%time" in text and IPython.version_info < (8,):
+        pytest.skip("IPython 7's %%time shows the error and goes on")
     reply = notebook.run(text)
     assert reply.status == "error"
     assert reply.ename in ("ZeroDivisionError", "KeyboardInterrupt")
