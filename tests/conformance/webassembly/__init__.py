@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -58,30 +59,40 @@ def standard_library(cache: Path) -> zipfile.Path:
     return zipfile.Path(cache / "node_modules" / "pyodide" / "python_stdlib.zip")
 
 
-def as_modules(
-    cache: Path, programs: list[Program], configuration: Configuration, directory: Path
-) -> list[Findings]:
-    """Run each program as a module, all under one `coverage.Coverage`."""
-    write_modules(programs, configuration, directory)
-    _run(cache, directory, "modules.py")
-    return read_modules(programs, directory)
+@dataclass(frozen=True)
+class Job:
+    """Programs to measure with one configuration in a directory of their own."""
+
+    configuration: Configuration
+    programs: list[Program]
+    directory: Path
 
 
-def as_cells(
-    cache: Path, programs: list[Program], configuration: Configuration, directory: Path
-) -> list[Findings]:
-    """Run each program as a cell, all in one IPython shell with ipycov loaded."""
-    configuration.write(directory)
-    apart = APART.format(names=[program.module_name for program in programs])
-    job = {"apart": apart, "cells": [program.text for program in programs]}
-    (directory / "cells.json").write_text(json.dumps(job))
-    _run(cache, directory, "cells.py")
-    return read_cells(
-        directory / "report.json", json.loads((directory / "counts.json").read_text())
-    )
+def as_modules(cache: Path, jobs: list[Job]) -> list[list[Findings]]:
+    """Run each job's programs as modules, all under one `coverage.Coverage`."""
+    for job in jobs:
+        write_modules(job.programs, job.configuration, job.directory)
+    _run(cache, "modules.py", jobs)
+    return [read_modules(job.programs, job.directory) for job in jobs]
 
 
-def _run(cache: Path, directory: Path, script: str) -> None:
+def as_cells(cache: Path, jobs: list[Job]) -> list[list[Findings]]:
+    """Run each job's programs as cells, all in one IPython shell, with ipycov loaded for each."""
+    for job in jobs:
+        job.configuration.write(job.directory)
+        apart = APART.format(names=[program.module_name for program in job.programs])
+        cells = {"apart": apart, "cells": [program.text for program in job.programs]}
+        (job.directory / "cells.json").write_text(json.dumps(cells))
+    _run(cache, "cells.py", jobs)
+    return [
+        read_cells(
+            job.directory / "report.json", json.loads((job.directory / "counts.json").read_text())
+        )
+        for job in jobs
+    ]
+
+
+def _run(cache: Path, script: str, jobs: list[Job]) -> None:
     here = Path(__file__).parent
     done = subprocess.run(
         [
@@ -89,8 +100,8 @@ def _run(cache: Path, directory: Path, script: str) -> None:
             str(here / "run.mjs"),
             str(cache),
             str(_PROJECT),
-            str(directory),
             (here / script).relative_to(_PROJECT).as_posix(),
+            *(str(job.directory) for job in jobs),
         ],
         capture_output=True,
         text=True,

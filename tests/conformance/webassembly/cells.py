@@ -29,17 +29,20 @@ async def execute(shell: InteractiveShell, text: str, *, silent: bool = False) -
     return count
 
 
-async def run() -> None:
-    """Run all cells and write `report.json` and the execution counts, `counts.json`."""
-    job = json.loads(Path("cells.json").read_text())
+async def run(directories: list[str]) -> None:
+    """Run the cells of each directory and write `report.json` and `counts.json`, their counts."""
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
     sys.modules["__main__"] = shell.user_module
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        await execute(shell, "%load_ext ipycov")
-        await execute(shell, "%xmode Minimal")
-        await execute(shell, job["apart"], silent=True)
-        counts = [await execute(shell, text) for text in job["cells"]]
-        await execute(shell, "%coverage_stop")
-        await execute(shell, "%coverage_report json -o report.json")
-    Path("counts.json").write_text(json.dumps(counts))
+    await execute(shell, "%xmode Minimal")
+    for directory in directories:
+        os.chdir(directory)
+        job = json.loads(Path("cells.json").read_text())
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            await execute(shell, "%load_ext ipycov")
+            await execute(shell, job["apart"], silent=True)
+            counts = [await execute(shell, text) for text in job["cells"]]
+            await execute(shell, "%coverage_stop")
+            await execute(shell, "%coverage_report json -o report.json")
+            await execute(shell, "%unload_ext ipycov")
+        Path("counts.json").write_text(json.dumps(counts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ sys.path.insert(0, "/project/tests/conformance")
 import modules
 
 
-async def run() -> None:
-    """Run all programs and write `modules.json`."""
-    await modules.main(json.loads(Path("manifest.json").read_text()), "modules.json")
+async def run(directories: list[str]) -> None:
+    """Run all programs of each directory and write `modules.json`."""
+    for directory in directories:
+        os.chdir(directory)
+        await modules.main(json.loads(Path("manifest.json").read_text()), "modules.json")
