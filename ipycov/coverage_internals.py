@@ -15,6 +15,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import coverage
+from coverage import CoverageData
 from coverage.results import Analysis
 
 from ipycov.analysis import Exclusions
@@ -81,6 +82,19 @@ def after_saving(cov: coverage.Coverage, call: Callable[[coverage.Coverage], Non
         call(cov)
 
     cov._post_save_work = post_save_work  # type: ignore[method-assign]
+
+
+def flush_into(cov: coverage.Coverage, data: CoverageData) -> None:
+    """Put what `cov` has collected since it was last flushed into `data`, not into its own."""
+    collector: Any = cov._collector
+    if collector is None:
+        return
+    own, collector.covdata = collector.covdata, data
+    try:
+        data.set_context(collector.static_context)
+        collector.flush_data()
+    finally:
+        collector.covdata = own
 
 
 def relative_filename(filename: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from ast import literal_eval
-from collections.abc import Callable
 from typing import Any
 
 from traitlets import Bool, Enum, List, TraitError, Unicode, Union
@@ -106,8 +104,8 @@ class Extension:
         self.session = Session(self.traits.options, _say, store)
         self.magics = CoverageMagics(shell, self.session)
         self._requests: list[tuple[str, Any]] = []
-        self._pre_run_cell = self._guarded(self.pre_run_cell)
-        self._post_run_cell = self._guarded(self.post_run_cell)
+        self._pre_run_cell = self.session.guarded(self.pre_run_cell)
+        self._post_run_cell = self.session.guarded(self.post_run_cell)
 
     def load(self) -> None:
         """Put the hooks, traits and magics on the shell."""
@@ -172,21 +170,6 @@ class Extension:
 
     def _last_typed(self) -> str:
         return self._requests[-1][0] if self._requests else ""
-
-    def _guarded(self, hook: Callable[[Any], None]) -> Callable[[Any], None]:
-        """`hook`, with errors of ipycov's own kept away from the user's cell."""
-
-        @functools.wraps(hook)
-        def guarded(event: Any) -> None:
-            try:
-                hook(event)
-            except Exception as error:  # the user's cell comes first
-                self.session.say_once(
-                    f"ipycov: an error of its own, please report it: "
-                    f"{type(error).__name__}: {error}; this cell may not be measured"
-                )
-
-        return guarded
 
 
 def _traits(shell: Any) -> IPyCov:

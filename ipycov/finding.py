@@ -57,7 +57,7 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
         shared = len(wanted.intersection(digests))
         if not notebook.is_python or shared * 2 < len(wanted):
             continue
-        rank = (shared, -len(digests), not notebook.is_copy, -os.stat(path).st_mtime_ns)
+        rank = (not notebook.is_copy, shared, -len(digests), -os.stat(path).st_mtime_ns)
         if best is None or rank > best[0]:
             best = rank, notebook
     return best[1] if best is not None else None

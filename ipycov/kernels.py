@@ -29,7 +29,7 @@ def watch(cov: Any) -> None:
         kernel.wait_for_compiler(sys.modules[_COMPILERS])
     else:
         sys.meta_path.insert(0, _AfterImport(kernel))
-    coverage_internals.after_saving(cov, kernel.touch_notebooks)
+    coverage_internals.after_saving(cov, kernel.saved)
     # coverage.py registers its own later and is therefore called before: the data is saved then.
     atexit.register(kernel.fold)
 
@@ -41,8 +41,8 @@ class _Kernel:
         self._cov = cov
         self._pid = os.getpid()
         self._directory = os.getcwd()
-        self._book: Any = None
-        self._touched = False
+        self._data: Any = None
+        self._saved = False
 
     def wait_for_compiler(self, compilers: ModuleType) -> None:
         """Watch the first compiler that compiles a cell."""
@@ -55,33 +55,46 @@ class _Kernel:
 
         compilers.CachingCompiler.cache = cache
 
-    def touch_notebooks(self, cov: Any) -> None:
-        """List the notebooks under `source` as coverage.py lists modules that never ran."""
-        if self._touched:
+    def saved(self, cov: Any) -> None:
+        """Add what coverage.py does not find: notebooks that never ran, and killed kernels'."""
+        if self._saved:
             return
-        self._touched = True
-        from ipycov.notebook_data import touch_notebooks
+        self._saved = True
+        from ipycov.notebook_data import fold_killed_kernels, touch_notebooks
 
         with _told("notebooks under source are not listed"):
             touch_notebooks(cov)
+        with _told("what killed kernels covered is left out"):
+            fold_killed_kernels(cov)
+
+    def cell_ended(self, result: object) -> None:
+        """Keep what the cell covered: a runner may kill the kernel when it has run the last."""
+        if os.getpid() != self._pid:
+            return
+        with _told("what a cell covered is kept in memory only"):
+            self._data.keep()
 
     def fold(self) -> None:
         """Turn the cells in the saved data into notebooks."""
-        if self._book is None or os.getpid() != self._pid:
+        if self._data is None or os.getpid() != self._pid:
             return
-        from ipycov.notebook_data import fold_saved
-
         with _told("the cells of this kernel are not in the data"):
-            fold_saved(self._cov, self._book, [self._directory, os.getcwd()])
+            self._data.fold([self._directory, os.getcwd()])
 
     def _learn_from(self, compiler: Any) -> None:
         from ipycov.cells import CellBook
         from ipycov.compiler import CellCompiler
+        from ipycov.notebook_data import KernelData
 
-        self._book = CellBook()
-        watcher = CellCompiler(self._book, lambda cell: None, every_text=True)
+        book = CellBook()
+        self._data = KernelData(self._cov, book, self._directory)
+        watcher = CellCompiler(book, lambda cell: None, every_text=True)
         watcher.install(compiler)
-        coverage_internals.always_measure(self._cov, self._book.__contains__)
+        coverage_internals.always_measure(self._cov, book.__contains__)
+        shells = sys.modules.get("IPython.core.interactiveshell")
+        if shells is not None and shells.InteractiveShell.initialized():
+            shell = shells.InteractiveShell.instance()
+            shell.events.register("post_run_cell", self.cell_ended)
 
 
 @contextmanager

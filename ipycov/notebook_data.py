@@ -26,7 +26,7 @@ from coverage import CoverageData
 from coverage.exceptions import CoverageException, NotPython
 from coverage.plugin import FileReporter
 
-from ipycov import coverage_internals, notebooks
+from ipycov import coverage_internals, notebooks, store
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import BadNotebook, CannotReport
@@ -36,7 +36,7 @@ from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, ReportedFile, in_context
-from ipycov.store import StoredSession
+from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, merge
 
 _RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
 _ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
@@ -55,18 +55,83 @@ def layout(notebook: Notebook) -> str:
 # -------------------------------------------------------------------- into data files
 
 
-def fold_saved(cov: Any, book: CellBook, directories: Sequence[str]) -> None:
-    """Put notebooks in the place of cells in the data file that `cov` has saved.
+class KernelData:
+    """What a kernel covers that `cov` measures: kept cell by cell, folded when it has ended.
 
-    `directories` are where the kernel ran.
+    `book` holds its cells; `directory` is where it runs.
     """
-    path = cov.get_data().data_filename()
-    if not os.path.exists(path):
+
+    def __init__(self, cov: Any, book: CellBook, directory: str) -> None:
+        self._cov = cov
+        self._book = book
+        self._covered: Covered = {}
+        self._known: set[int] = set()
+        self._store = Store(_kernels_of(cov), ran_in=directory)
+
+    def keep(self) -> None:
+        """Take what was covered since the last time out of `cov`, and write it down."""
+        data = CoverageData(no_disk=True)
+        coverage_internals.flush_into(self._cov, data)
+        new = [cell for cell in self._book if id(cell) not in self._known]
+        self._known |= {id(cell) for cell in new}
+        for context, files in _by_context(data).items():
+            self._store.add(new, context, files)
+            new = []
+            for filename, measured in files.items():
+                merge(self._covered.setdefault(context, {}), filename, measured)
+        data.close(force=True)
+
+    def fold(self, directories: Sequence[str]) -> None:
+        """Write all of it to the data file that `cov` has saved, cells as their notebooks.
+
+        `directories` are where the kernel ran.
+        """
+        path = self._cov.get_data().data_filename()
+        tracers: dict[str, str] = {}
+        if os.path.exists(path):
+            data = CoverageData(basename=path)
+            data.read()
+            for context, files in _by_context(data).items():
+                for filename, measured in files.items():
+                    merge(self._covered.setdefault(context, {}), filename, measured)
+            tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
+            data.close()
+        _write_folded(self._cov, self._covered, self._book, directories, path, tracers)
+        self._store.remove()
+
+
+def fold_killed_kernels(cov: Any) -> None:
+    """Write data files of what kernels covered that were killed before they could."""
+    directory = _kernels_of(cov)
+    if not os.path.isdir(directory):
         return
-    data = CoverageData(basename=path)
-    data.read()
+    for session in store.read(directory):
+        if isinstance(session, UnreadableStore):
+            print(f"ipycov: {session}", file=sys.stderr)
+        elif not session.lives():
+            path = f"{os.path.abspath(str(cov.get_option('run:data_file')))}.{session.name}"
+            _write_folded(cov, session.covered, session.book, [session.ran_in], path, {})
+            os.unlink(session.path)
+
+
+def _kernels_of(cov: Any) -> str:
+    """Where kernels that `cov` measures, or that write beside its data, keep what they cover."""
+    data_file = os.path.abspath(str(cov.get_option("run:data_file")))
+    return os.path.join(os.path.dirname(data_file), DIRECTORY, "kernels")
+
+
+def _write_folded(
+    cov: Any,
+    covered: Covered,
+    book: CellBook,
+    directories: Sequence[str],
+    path: str,
+    tracers: dict[str, str],
+) -> None:
+    """Write the data file `path`, whole or not at all."""
     data_directory = os.path.dirname(os.path.abspath(path))
-    sources = [source for source in cov.get_option("run:source") or () if os.path.isdir(source)]
+    sources = cov.get_option("run:source") or ()
+    places = [*directories, data_directory, *filter(os.path.isdir, sources)]
     folding = _Folding(
         _naming(cov, data_directory),
         data_directory,
@@ -74,12 +139,12 @@ def fold_saved(cov: Any, book: CellBook, directories: Sequence[str]) -> None:
     )
     folded = f"{path}.folded"
     new = CoverageData(basename=folded)
-    folding.fold(_by_context(data), new, book, [*directories, data_directory, *sources])
-    tracers = {name: data.file_tracer(name) for name in data.measured_files() if name not in book}
-    new.add_file_tracers({name: tracer for name, tracer in tracers.items() if tracer})
+    folding.fold(covered, new, book, places)
+    new.add_file_tracers(
+        {name: tracer for name, tracer in tracers.items() if tracer and name not in book}
+    )
     new.write()
     new.close()
-    data.close()
     os.replace(folded, path)
 
 

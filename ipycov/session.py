@@ -5,10 +5,12 @@ It is told when a cell begins and ends and knows no shell.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import TypeVar
 
 from coverage import CoverageData
 from coverage.exceptions import ConfigError, CoverageException, NotPython
@@ -24,6 +26,8 @@ from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import PART, Collected, ReportedFile, Results, collected_in
 from ipycov.store import Store
+
+T = TypeVar("T")
 
 #: Cells of up to this many lines are analysed when they have run, so that the first report over
 #: many cells is as quick as the next.
@@ -69,7 +73,7 @@ class Session:
         self._say = say
         self._said: set[str] = set()
         self.book = CellBook()
-        self.compiler = CellCompiler(self.book, self._compiled)
+        self.compiler = CellCompiler(self.book, self.guarded(self._compiled))
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
         self._reporting: dict[Options, ReportingCoverage] = {}
@@ -175,6 +179,21 @@ class Session:
         if message not in self._said:
             self._said.add(message)
             self._say(message)
+
+    def guarded(self, hook: Callable[[T], None]) -> Callable[[T], None]:
+        """`hook`, with errors of ipycov's own kept away from the user's cell."""
+
+        @functools.wraps(hook)
+        def guarded(event: T) -> None:
+            try:
+                hook(event)
+            except Exception as error:  # the user's cell comes first
+                self.say_once(
+                    f"ipycov: an error of its own, please report it: "
+                    f"{type(error).__name__}: {error}; this cell may not be measured"
+                )
+
+        return guarded
 
     def _compiled(self, cell: Cell) -> None:
         if not self._running:

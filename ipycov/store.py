@@ -13,6 +13,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,10 @@ class UnreadableStore(IPyCovError):
 
 
 class Store:
-    """The file that one session writes, in `directory`."""
+    """The file that one session writes, in `directory`. `ran_in` is where its cells run."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, ran_in: str | None = None) -> None:
+        self._ran_in = ran_in if ran_in is not None else os.getcwd()
         self._directory = Path(directory).absolute()
         name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
         self._path = self._directory / name
@@ -66,9 +68,18 @@ class Store:
         text = json.dumps(record, separators=(",", ":")) + "\n"
         if not self._path.exists():
             self._prepare()
-            text = json.dumps({"ipycov": _VERSION}) + "\n" + text
+            head = {"ipycov": _VERSION, "ran_in": self._ran_in, "pid": self._pid}
+            text = json.dumps(head) + "\n" + text
         with open(self._path, "ab", buffering=0) as file:
             file.write(text.encode("ascii"))
+
+    def remove(self) -> None:
+        """Remove what was written, for it is kept elsewhere now."""
+        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # others may be there
+            (self._directory / ".gitignore").unlink(missing_ok=True)
+            self._directory.rmdir()
+            self._directory.parent.rmdir()
 
     def _prepare(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -79,17 +90,40 @@ class Store:
 
 @dataclass
 class StoredSession:
-    """One session as it was left in a store: its cells, and by context what was covered."""
+    """One session as it was left in a store: its cells, and by context what was covered.
 
+    `path` is the file, `ran_in` the directory that it ran in, `pid` the process.
+    """
+
+    path: str = ""
+    ran_in: str = ""
+    pid: int = 0
     book: CellBook = field(default_factory=CellBook)
     covered: dict[str, dict[str, Measured]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the session, as that of its file."""
+        return os.path.basename(self.path).removesuffix(_SUFFIX)
+
+    def lives(self) -> bool:
+        """Whether its process may still write: it is one of this machine and has not ended."""
+        if not self.name.startswith(f"{socket.gethostname()}."):
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def measured(self) -> dict[str, Measured]:
         """What was covered in all contexts, by filename."""
         together: dict[str, Measured] = {}
         for files in self.covered.values():
             for filename, data in files.items():
-                _merge(together, filename, data)
+                merge(together, filename, data)
         return together
 
 
@@ -166,8 +200,10 @@ def _read_session(path: Path) -> StoredSession:
     except OSError as error:
         raise UnreadableStore(path, error.strerror or str(error)) from error
     try:
-        version = json.loads(lines[0])["ipycov"]
-    except (ValueError, KeyError, TypeError) as error:
+        head = json.loads(lines[0])
+        version, session.ran_in = head["ipycov"], str(head.get("ran_in", ""))
+        session.path, session.pid = str(path), int(head.get("pid", 0))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableStore(path, "it is no session of ipycov's") from error
     if version != _VERSION:
         raise UnreadableStore(path, f"it is of format {version!r}; this ipycov reads {_VERSION}")
@@ -200,12 +236,13 @@ def _take(session: StoredSession, record: Any) -> None:
     for filename, data in record["files"].items():
         if isinstance(data, dict):
             arcs = {(int(start), int(end)) for start, end in data["arcs"]}
-            _merge(files, filename, Measured(_from_runs(data["lines"]), arcs, -1))
+            merge(files, filename, Measured(_from_runs(data["lines"]), arcs, -1))
         else:
-            _merge(files, filename, Measured(_from_runs(data), None, -1))
+            merge(files, filename, Measured(_from_runs(data), None, -1))
 
 
-def _merge(files: dict[str, Measured], filename: str, data: Measured) -> None:
+def merge(files: dict[str, Measured], filename: str, data: Measured) -> None:
+    """Add the data of a file to what is known of it."""
     known = files.setdefault(filename, Measured(set(), None, -1))
     known.lines = known.lines | data.lines
     if data.arcs is not None:

@@ -1,0 +1,240 @@
+"""The plugin: coverage.py and pytest-cov report on notebooks that any runner has executed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from projects import CONFIG, LIB, Project, command, line_of, write_notebook
+
+RUNNERS = {
+    "nbmake": ["pytest", "-q", "--nbmake", "a.ipynb"],
+    "nbval": ["pytest", "-q", "--nbval-lax", "a.ipynb"],
+    "nbconvert": ["nbconvert", "--to", "notebook", "--execute", "--output", "done", "a.ipynb"],
+    "papermill": ["papermill", "a.ipynb", "done.ipynb", "-p", "unused", "1"],
+    "jupyter execute": ["jupyter", "execute", "a.ipynb"],
+}
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_runner(runner: str, tmp_path: Path) -> None:
+    """A notebook that a runner executes is a file beside the modules, by its own lines."""
+    project = Project(tmp_path)
+    before = project.notebook.read_bytes()
+    files = project.measure(*RUNNERS[runner])
+    missed = line_of(project.notebook, "    return None")
+    assert files["a.ipynb"]["missing_lines"] == [missed]
+    assert files["a.ipynb"]["summary"]["num_statements"] == 6
+    assert files["lib.py"]["missing_lines"] == [3]
+    assert project.notebook.read_bytes() == before
+
+
+@pytest.mark.parametrize("report", ["report", "html", "xml", "lcov", "json", "annotate"])
+def test_reports(report: str, ran: Project) -> None:
+    """Each of coverage.py's reports lists the notebook and the module, and no record of ours."""
+    done = ran.python("coverage", report)
+    text = done.stdout + "".join(
+        path.read_text(encoding="utf-8")
+        for pattern in ("coverage.*", "htmlcov/index.html")
+        for path in ran.directory.glob(pattern)
+    )
+    if report != "annotate":
+        assert "a.ipynb" in text
+        assert "#cell=" not in text
+        assert "#layout=" not in text
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose notebook has run under coverage.py, with branches."""
+    project = Project(tmp_path_factory.mktemp("ran"), config="branch = true\n")
+    project.measure(*RUNNERS["nbmake"])
+    return project
+
+
+def test_branches(ran: Project) -> None:
+    """Branches are counted by the lines of the file too."""
+    entry = ran.report()["a.ipynb"]
+    condition, none = (line_of(ran.notebook, text) for text in ("    if x:", "    return None"))
+    assert entry["missing_branches"] == [[condition, none]]
+
+
+def test_html_shows_code(ran: Project) -> None:
+    """The HTML report shows a notebook's code, not its JSON."""
+    ran.python("coverage", "html", "-q")
+    (page,) = ran.directory.glob("htmlcov/*a_ipynb.html")
+    text = page.read_text(encoding="utf-8")
+    assert "lib" in text
+    assert "cell_type" not in text
+    assert "&quot;    return None" not in text
+
+
+def _save_in_another_layout(notebook: Path) -> None:
+    document = nbformat.read(notebook, as_version=4)
+    document.cells.insert(0, nbformat.v4.new_code_cell("new = 1\nanother = 2"))
+    output = nbformat.v4.new_output("stream", text="many\nlines\nof output\n")
+    document.cells[-1].outputs = [output]
+    nbformat.write(document, notebook)
+
+
+@pytest.mark.parametrize("config", ["", "branch = true\n"])
+def test_moving_on(config: str, tmp_path: Path) -> None:
+    """A notebook saved with outputs and a new cell above still has the right lines."""
+    project = Project(tmp_path, config=config)
+    project.measure(*RUNNERS["nbmake"])
+    _save_in_another_layout(project.notebook)
+    entry = project.report()["a.ipynb"]
+    missed = [line_of(project.notebook, t) for t in ("new = 1", "another = 2", "    return None")]
+    assert entry["missing_lines"] == sorted(missed)
+    if config:
+        condition = line_of(project.notebook, "    if x:")
+        assert entry["missing_branches"] == [[condition, missed[-1]]]
+
+
+def test_stale(tmp_path: Path) -> None:
+    """What the old text of an edited cell covered is not said of the new text, but said."""
+    project = Project(tmp_path)
+    project.measure(*RUNNERS["nbmake"])
+    text = project.notebook.read_text().replace("return None", "return 0")
+    project.notebook.write_text(text)
+    done = project.python("coverage", "report")
+    assert "1 cell has another text than when the notebook ran" in done.stderr
+    lines = [line_of(project.notebook, t) for t in ("def f(x):", "    return 0")]
+    assert set(lines) <= set(project.report()["a.ipynb"]["missing_lines"])
+
+
+def test_no_notebook(tmp_path: Path) -> None:
+    """Cells that are in no notebook on disk are listed by themselves, and counted in one line."""
+    project = Project(tmp_path)
+    project.notebook.unlink()
+    (tmp_path / "run.py").write_text(
+        "import nbformat, nbclient\n"
+        "cells = [nbformat.v4.new_code_cell(t) for t in ('x = 1', 'if x > 1:\\n    y = 2')]\n"
+        "nbclient.execute(nbformat.v4.new_notebook(cells=cells), kernel_name='python3')\n"
+    )
+    project.python("coverage", "run", "run.py")
+    project.python("coverage", "combine")
+    done = project.python("coverage", "report")
+    assert "cells that ran and are in no notebook on disk: 2" in done.stderr
+    files = project.report()
+    (name,) = (name for name in files if name.endswith(":In[2]"))
+    assert files[name]["missing_lines"] == [2]
+
+
+def test_another_directory(tmp_path: Path) -> None:
+    """A notebook below the directory that its runner is started in is found there."""
+    project = Project(tmp_path, notebook="nbs/deep/a.ipynb")
+    files = project.measure("pytest", "-q", "--nbmake", "nbs")
+    entry = files["nbs/deep/a.ipynb"]
+    assert entry["missing_lines"] == [line_of(project.notebook, "    return None")]
+
+
+def test_source(tmp_path: Path) -> None:
+    """`source` and `omit` choose among notebooks; those that no kernel opened are at 0 %."""
+    project = Project(tmp_path, notebook="nbs/a.ipynb", config="source = nbs\nomit = */skip*\n")
+    for name in ("never", "skip"):
+        write_notebook(tmp_path / "nbs" / f"{name}.ipynb", "x = 1")
+    write_notebook(tmp_path / "elsewhere.ipynb", "y = 1")
+    files = project.measure("pytest", "-q", "--nbmake", "nbs/a.ipynb", "elsewhere.ipynb")
+    assert sorted(files) == ["nbs/a.ipynb", "nbs/never.ipynb"]
+    assert files["nbs/never.ipynb"]["summary"]["percent_covered"] == 0
+
+
+def test_minified(tmp_path: Path) -> None:
+    """A notebook that keeps no line a line is reported by rows of code, and a warning says so."""
+    project = Project(tmp_path)
+    document = json.loads(project.notebook.read_text())
+    for cell in document["cells"]:
+        cell["source"] = "".join(cell["source"])
+    project.notebook.write_text(json.dumps(document))
+    entry = project.measure(*RUNNERS["nbmake"])["a.ipynb"]
+    assert entry["missing_lines"] == [5]
+    assert entry["summary"]["num_statements"] == 6
+    done = project.python("coverage", "report")
+    assert done.stderr.count("does not keep each source line on a line of its own") == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
+def test_monitoring(tmp_path: Path) -> None:
+    """sys.monitoring measures notebooks as the C tracer does."""
+    project = Project(tmp_path, config="core = sysmon\n")
+    entry = project.measure(*RUNNERS["nbmake"])["a.ipynb"]
+    assert entry["missing_lines"] == [line_of(project.notebook, "    return None")]
+
+
+def test_bodies_of_magics(tmp_path: Path) -> None:
+    """%%time and %%capture are measured line by line; %%bash counts as one statement."""
+    project = Project(tmp_path)
+    write_notebook(
+        project.notebook,
+        "%%time\nx = 1\nif x > 1:\n    y = 2",
+        "%%capture\nz = 1\nif z > 1:\n    y = 3",
+        "%%bash\necho hello",
+    )
+    entry = project.measure(*RUNNERS["nbmake"])["a.ipynb"]
+    missed = [line_of(project.notebook, text) for text in ("    y = 2", "    y = 3")]
+    assert entry["missing_lines"] == missed
+    assert entry["summary"]["num_statements"] == 7
+
+
+def test_pytest_cov(tmp_path: Path) -> None:
+    """pytest-cov with workers reports the notebooks that nbmake ran, from pyproject.toml."""
+    (tmp_path / "lib.py").write_text(LIB)
+    notebook = write_notebook(tmp_path / "a.ipynb", "import lib", "if lib.sign(1) < 0:\n    x = 1")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.coverage.run]\nplugins = ["ipycov"]\npatch = ["subprocess"]\nbranch = true\n'
+    )
+    args = ["--nbmake", "--cov", "--cov-report=json", "-n", "2", "-q", "a.ipynb"]
+    command("pytest", *args, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    files = json.loads((tmp_path / "coverage.json").read_text())["files"]
+    assert files["a.ipynb"]["missing_lines"] == [line_of(notebook, "    x = 1")]
+    assert files["lib.py"]["missing_lines"] == [3]
+
+
+def test_contexts(tmp_path: Path) -> None:
+    """A static context is that of a notebook's lines too."""
+    project = Project(tmp_path, config="context = nightly\n[json]\nshow_contexts = true\n")
+    entry = project.measure(*RUNNERS["nbmake"])["a.ipynb"]
+    assert entry["contexts"][str(line_of(project.notebook, "import lib"))] == ["nightly"]
+
+
+def test_relative_files(tmp_path: Path) -> None:
+    """With relative_files a notebook is in the data by its path from the project."""
+    project = Project(tmp_path, notebook="nbs/a.ipynb", config="relative_files = true\n")
+    files = project.measure("pytest", "-q", "--nbmake", "nbs/a.ipynb")
+    assert "nbs/a.ipynb" in files
+
+
+def test_diff_cover(tmp_path: Path) -> None:
+    """diff-cover names the changed line of a notebook's cell that nothing ran."""
+    project = Project(tmp_path)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for args in (["init", "-q", "-b", "main"], ["add", "a.ipynb"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *args], cwd=tmp_path, check=True)
+    text = project.notebook.read_text().replace("return None", "return 'none'")
+    project.notebook.write_text(text)
+    project.measure(*RUNNERS["nbmake"])
+    project.python("coverage", "xml", "-q")
+    done = project.python(
+        *["diff_cover.diff_cover_tool", "coverage.xml", "--compare-branch", "main"],
+        *["--include", "*.ipynb", "--ignore-whitespace"],
+    )
+    missed = line_of(project.notebook, "    return 'none'")
+    assert f"Missing lines {missed}" in done.stdout
+    classes = ElementTree.parse(tmp_path / "coverage.xml").iter("class")
+    assert "a.ipynb" in {each.get("filename") for each in classes}
+
+
+def test_a_module_alone(tmp_path: Path) -> None:
+    """A run without notebooks is as it is without the plugin, warnings included."""
+    (tmp_path / "lib.py").write_text(LIB)
+    data = tmp_path / ".coverage"
+    (tmp_path / ".coveragerc").write_text(CONFIG.format(data=data).replace("parallel = true\n", ""))
+    done = command("coverage", "run", "lib.py", cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert "ipynb" not in command("coverage", "report", cwd=tmp_path).stdout
