@@ -287,3 +287,19 @@ def test_threads_start_with_the_collectors_function(
     trace = threading.gettrace()
     cov.stop()
     assert (trace is None) is (core == "sysmon")
+
+
+#: what the Python tracer has measured, and what of it can be stored
+LINELESS: list[tuple[set[Any], set[Any]]] = [
+    ({(1, 2), (2, -1)}, {(1, 2), (2, -1)}),
+    ({(1, 6), (6, None), (None, -1)}, {(1, 6), (6, -1)}),
+    ({(6, None)}, set()),
+    ({1, 2}, {1, 2}),
+]
+
+
+@pytest.mark.parametrize(("measured", "stored"), LINELESS)
+def test_arcs_without_a_line(measured: set[Any], stored: set[Any]) -> None:
+    """An arc to no line, which the Python tracer has from Python 3.14 on, leads past it."""
+    internals.join_lineless_arcs(measured)
+    assert measured == stored

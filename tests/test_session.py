@@ -10,7 +10,7 @@ import pytest
 from IPython.core.compilerop import CachingCompiler
 
 from ipycov.errors import NothingMeasured
-from ipycov.measure import Options
+from ipycov.measure import Measurement, Options
 from ipycov.session import Ran, Session
 
 
@@ -205,3 +205,19 @@ def test_an_edited_cell_replaces_its_old_self(driver: Driver) -> None:
     driver.run("x = 1", "a")
     driver.run("x = 2\nif x == 3:\n    y = 1", "a")
     assert driver.missing() == {"In[2]": [3]}
+
+
+def test_a_failure_to_measure_leaves_the_cell_to_run(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When something of ipycov's fails as a cell is compiled, the cell runs, and it is told."""
+
+    def fail(self: Measurement, context: str) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Measurement, "label", fail)
+    driver.run("x = 1")
+    assert driver.space["x"] == 1
+    [said] = driver.said
+    assert "OSError: no space left" in said
+    assert "may not be measured" in said
