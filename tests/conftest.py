@@ -16,12 +16,22 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 
 @pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Notebook]:
+    """A kernel of the test's own, without ipycov."""
+    kernel = Kernel(tmp_path)
+    yield Notebook(kernel, tmp_path)
+    kernel.close()
+
+
+@pytest.fixture
 def bare(kernel: Kernel, tmp_path: Path) -> Iterator[Notebook]:
     """The shared kernel in a directory of the test's own, without ipycov."""
     notebook = Notebook(kernel, tmp_path)
     notebook.must(f"import os; os.chdir({str(tmp_path)!r})")
     yield notebook
     notebook.must("%unload_ext ipycov\nimport os; os.chdir('/')")
+    left = "import coverage, sys; print(coverage.Coverage.current(), sys.gettrace())"
+    assert notebook.must(left).stdout == "None None\n", "something still measures"
 
 
 @pytest.fixture

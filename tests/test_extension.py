@@ -882,16 +882,16 @@ def test_an_error_of_our_own_spares_the_cell(notebook: Notebook) -> None:
     assert second.stderr == ""
 
 
-def test_a_debugger_in_the_cell(bare: Notebook) -> None:
+def test_a_debugger_in_the_cell(fresh: Notebook) -> None:
     """Where another tool traces, the cell runs and the user is told that it is not measured."""
-    bare.load(core="ctrace")
-    bare.cell("import sys\ntrace = lambda *a: None")
-    said = bare.must("sys.settrace(trace)").stderr
-    reply = bare.must("print(sys.gettrace() is trace)\nsys.settrace(None)")
+    fresh.load(core="ctrace")
+    fresh.cell("import sys\ntrace = lambda *a: None")
+    said = fresh.must("sys.settrace(trace)").stderr
+    reply = fresh.must("print(sys.gettrace() is trace)\nsys.settrace(None)")
     assert said == ""
     assert reply.stdout == "True\n"
     assert "not measured" in reply.stderr
-    assert bare.lines(bare.cell("x = 1")) == ([1], [])
+    assert fresh.lines(fresh.cell("x = 1")) == ([1], [])
 
 
 def test_a_coverage_of_the_users(notebook: Notebook) -> None:

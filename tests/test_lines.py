@@ -45,8 +45,8 @@ TRANSLATED = [
         ["get_ipython().run_line_magic('config', '   A')", "", "x = 1"],
     ),
     (
-        "x = 1\ny = !ls \\\n  a\nz = 2",
-        ["x = 1", "y = get_ipython().getoutput('ls    a')", "", "z = 2"],
+        "x = 1\ny = %ls \\\n  a\nz = 2",
+        ["x = 1", "y = get_ipython().run_line_magic('ls', '   a')", "", "z = 2"],
     ),
     (">>> x = 1\n>>> if x:\n...     y = 2", ["x = 1", "if x:", "    y = 2"]),
     ("In [1]: x = 1\n   ...: y = 2", ["x = 1", "y = 2"]),
