@@ -53,11 +53,40 @@ def always_measure(cov: coverage.Coverage, is_cell: Callable[[str], bool]) -> No
     inorout.check_include_omit_etc = check
 
 
-def reason_not_to_measure(cov: coverage.Coverage, path: str) -> str | None:
-    """Why the options of `cov` leave out the file `path`; None where they do not."""
-    if cov._inorout is None:
-        return None
-    return cov._inorout.check_include_omit_etc(path, None)
+def measures_notebook(cov: coverage.Coverage, path: str) -> bool:
+    """Whether `source`, `include` and `omit` of `cov` have the notebook at `path` in.
+
+    They are taken from where the configuration file is: a kernel runs where its notebook is, and
+    coverage.py, which takes them from there, would find other directories.
+    """
+    from coverage.files import GlobMatcher, prep_patterns
+
+    path = os.path.realpath(path)
+    base = os.path.dirname(os.path.abspath(config_file(cov) or "."))
+
+    def matches(option: str) -> bool:
+        given = _listed(cov, option)
+        patterns = [p if p.startswith(("*", "?")) else os.path.join(base, p) for p in given]
+        return GlobMatcher(prep_patterns(patterns)).match(path)
+
+    if source := _listed(cov, "run:source") + _listed(cov, "run:source_pkgs"):
+        tops = [os.path.realpath(os.path.join(base, each)) for each in source]
+        inside = any(path.startswith(os.path.join(top, "")) for top in tops if os.path.isdir(top))
+    else:
+        inside = not _listed(cov, "run:include") or matches("run:include")
+    return inside and not (_listed(cov, "run:omit") and matches("run:omit"))
+
+
+def source_directories(cov: coverage.Coverage) -> list[str]:
+    """The directories that `source` of `cov` names, from where the configuration file is."""
+    base = os.path.dirname(os.path.abspath(config_file(cov) or "."))
+    named = [os.path.join(base, each) for each in _listed(cov, "run:source")]
+    return [directory for directory in named if os.path.isdir(directory)]
+
+
+def _listed(cov: coverage.Coverage, option: str) -> list[str]:
+    value = cov.get_option(option)
+    return value if isinstance(value, list) else []
 
 
 def coverage_being_configured(frame: FrameType) -> coverage.Coverage | None:

@@ -130,12 +130,11 @@ def _write_folded(
 ) -> None:
     """Write the data file `path`, whole or not at all."""
     data_directory = os.path.dirname(os.path.abspath(path))
-    sources = cov.get_option("run:source") or ()
-    places = [*directories, data_directory, *filter(os.path.isdir, sources)]
+    places = [*directories, data_directory, *coverage_internals.source_directories(cov)]
     folding = _Folding(
         _naming(cov, data_directory),
         data_directory,
-        lambda notebook: coverage_internals.reason_not_to_measure(cov, notebook.path) is None,
+        lambda notebook: coverage_internals.measures_notebook(cov, notebook.path),
     )
     folded = f"{path}.folded"
     new = CoverageData(basename=folded)
@@ -237,18 +236,12 @@ class _Folding:
 
 def touch_notebooks(cov: Any) -> None:
     """List the notebooks under the directories of `source`, whether anything of them ran."""
-    directories = [path for path in cov.get_option("run:source") or () if os.path.isdir(path)]
-    if not directories:
-        return
     data = cov.get_data()
     name = _naming(cov, os.path.dirname(os.path.abspath(data.data_filename())))
-    found = [
-        name(path)
-        for path in notebook_files(directories)
-        if coverage_internals.reason_not_to_measure(cov, path) is None
-    ]
-    if found and bool(data):
-        data.touch_files(found, NAME)
+    arcs = () if cov.get_option("run:branch") else None
+    for path in notebook_files(coverage_internals.source_directories(cov)):
+        if coverage_internals.measures_notebook(cov, path):
+            _add(data, name(path), (), arcs, NAME)
 
 
 def _naming(cov: Any, directory: str) -> Callable[[str], str]:
