@@ -171,28 +171,26 @@ class NotebookReporter(FileReporter):
 def match(notebook: Notebook, cells: Iterable[Cell]) -> tuple[dict[int, list[Cell]], list[Cell]]:
     """Find the code cell of the notebook that each of `cells` is.
 
-    Returns the cells by the number of the notebook's cell, and those that it does not hold. An id
-    and the text tell; where one of the two sides has no id the text does, and then cells with the
-    same text are one.
+    Returns the cells by the number of the notebook's cell, and those that it does not hold. The
+    text must be the same; where texts are the same the id tells, where there is one.
     """
     left = list(cells)
     found: dict[int, list[Cell]] = {}
-    for by_id in (True, False):
+    for same_id in (True, False):
+        taken: list[Cell] = []
         for place in notebook.cells:
             if found.get(place.number):
                 continue
             text = rows(place.text)
-            same = [
+            found[place.number] = [
                 cell
                 for cell in left
                 if rows(cell.typed) == text
-                and (cell.id == place.id if by_id else None in (cell.id, place.id))
+                and (not same_id or (cell.id is not None and cell.id == place.id))
             ]
-            found[place.number] = same
-            if by_id:
-                left = [cell for cell in left if cell not in same]
-    matched = [cell for cells_there in found.values() for cell in cells_there]
-    return found, [cell for cell in left if cell not in matched]
+            taken += found[place.number]
+        left = [cell for cell in left if cell not in taken]
+    return found, left
 
 
 def fold(reporter: NotebookReporter, measured: Mapping[str, Measured]) -> ReportedFile:

@@ -1,0 +1,195 @@
+"""What stays on disk: sessions that many processes write, that are killed, and that are damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from projects import command, write_notebook
+
+from ipycov import store
+from ipycov.cells import Cell
+from ipycov.errors import IPyCovError
+from ipycov.results import Measured
+
+SHELL = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_cell("%load_ext ipycov")
+number, cells = sys.argv[1], int(sys.argv[2])
+print("ready", flush=True)
+for at in range(cells):
+    assert shell.run_cell(f"x_{number}_{at} = {at}", store_history=True).success
+    print(at, flush=True)
+"""
+
+
+def _start(directory: Path, number: int, cells: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SHELL, str(number), str(cells)],
+        cwd=directory,
+        env={**os.environ, "IPYTHONDIR": str(directory / "ipython")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _texts(directory: Path) -> set[str]:
+    """The texts of all cells that have data in the store of a directory."""
+    texts = set()
+    for session in store.read(str(directory / store.DIRECTORY)):
+        assert isinstance(session, store.StoredSession), session
+        measured = session.measured()
+        texts |= {cell.typed for cell in session.book if cell.filename in measured}
+    return texts
+
+
+def test_many_at_once(tmp_path: Path) -> None:
+    """Eight sessions that write in one directory at once lose none of their cells."""
+    shells = [_start(tmp_path, number, 100) for number in range(8)]
+    for shell in shells:
+        shell.communicate(timeout=300)
+        assert shell.returncode == 0
+    assert _texts(tmp_path) == {f"x_{n}_{at} = {at}" for n in range(8) for at in range(100)}
+
+
+def test_killed(tmp_path: Path) -> None:
+    """After a SIGKILL at any moment, all cells that had ended can be read."""
+    chance = random.Random(1)
+    for number in range(10):
+        shell = _start(tmp_path, number, 100_000)
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == "ready\n"
+        time.sleep(chance.uniform(0, 0.3))
+        shell.send_signal(signal.SIGKILL)
+        said = shell.stdout.read().split("\n")[:-1]  # a last line without its end is none
+        shell.wait()
+        assert {f"x_{number}_{at} = {at}" for at in said} <= _texts(tmp_path)
+
+
+def _session(directory: Path) -> Path:
+    """A session of one cell, written as a session writes it."""
+    cell = Cell("/tmp/ipykernel_1/2.py", "x = 1\nif x > 1:\n    y = 2", id="one", count=3)
+    written = store.Store(str(directory / store.DIRECTORY))
+    written.add([cell], "In[3]", {cell.filename: Measured({1, 2}, None)})
+    (path,) = (directory / store.DIRECTORY).glob("*.session")
+    return path
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """A session is read as it was written."""
+    _session(tmp_path)
+    (session,) = store.read(str(tmp_path / store.DIRECTORY))
+    assert isinstance(session, store.StoredSession)
+    (cell,) = session.book
+    assert (cell.typed, cell.id, cell.count) == ("x = 1\nif x > 1:\n    y = 2", "one", 3)
+    assert session.covered["In[3]"][cell.filename].lines == {1, 2}
+
+
+def test_branches_round_trip(tmp_path: Path) -> None:
+    """Arcs are read as they were written, those of the cell itself included."""
+    written = store.Store(str(tmp_path))
+    written.add([], "In[1]", {"a": Measured({1, 2, 9}, {(0, 1), (1, 2), (2, 0), (9, -9)})})
+    (session,) = store.read(str(tmp_path))
+    assert isinstance(session, store.StoredSession)
+    data = session.measured()["a"]
+    assert (data.lines, data.arcs) == ({1, 2, 9}, {(0, 1), (1, 2), (2, 0), (9, -9)})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: "", "it is no session of ipycov's"),
+        (lambda text: "not json\n", "it is no session of ipycov's"),
+        (lambda text: "[]\n", "it is no session of ipycov's"),
+        (lambda text: text.replace('"ipycov": 1', '"ipycov": 99'), "format 99"),
+        (lambda text: text.replace('"context"', '"con', 1), "line 2 is damaged"),
+        (lambda text: text.replace("[1,2]", "[1,99999999999]"), "line 2 is damaged"),
+        (lambda text: text.replace("[1,2]", '"x"'), "line 2 is damaged"),
+        (lambda text: text.replace('"typed":"x', '"typed":7,"x":"'), "line 2 is damaged"),
+    ],
+)
+def test_damaged(damage: object, said: str, tmp_path: Path) -> None:
+    """A damaged session is named with what is wrong; the others are still reported."""
+    assert callable(damage)
+    path = _session(tmp_path)
+    whole = path.with_name(f"whole{path.suffix}")
+    whole.write_bytes(path.read_bytes())
+    path.write_text(damage(path.read_text()))
+    done = command("ipycov", "report", cwd=tmp_path)
+    assert path.name in done.stderr
+    assert said in done.stderr
+    assert "In[3]" in done.stdout
+
+
+def test_cut_off(tmp_path: Path) -> None:
+    """What was written before a line that was cut off is there."""
+    path = _session(tmp_path)
+    with path.open("a") as file:
+        file.write('{"cells":[{"filena')
+    (session,) = store.read(str(tmp_path / store.DIRECTORY))
+    assert isinstance(session, store.StoredSession)
+    assert session.measured()
+
+
+def test_report_by_notebook(tmp_path: Path) -> None:
+    """Cells that are in a notebook on disk are reported as the notebook, the rest by number."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1\nif x > 1:\n    y = 2", "never = 1")
+    _session(tmp_path)
+    command("ipycov", "report", "--json", "r.json", cwd=tmp_path)
+    files = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert list(files) == ["a.ipynb"]
+    assert files["a.ipynb"]["summary"]["missing_lines"] == 2
+
+
+def test_combine(tmp_path: Path) -> None:
+    """`ipycov combine` adds a session to coverage.py's data file, beside a test run's data."""
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
+    (tmp_path / "lib.py").write_text("x = 1\n")
+    write_notebook(tmp_path / "a.ipynb", "x = 1\nif x > 1:\n    y = 2")
+    _session(tmp_path)
+    command("coverage", "run", "lib.py", cwd=tmp_path)
+    command("ipycov", "combine", cwd=tmp_path)
+    command("coverage", "json", "-q", cwd=tmp_path)
+    files = json.loads((tmp_path / "coverage.json").read_text())["files"]
+    assert files["a.ipynb"]["summary"]["missing_lines"] == 1
+    assert files["lib.py"]["summary"]["missing_lines"] == 0
+
+
+def test_combine_needs_the_plugin(tmp_path: Path) -> None:
+    """Combining where coverage.py could not report says what to add, and writes nothing."""
+    _session(tmp_path)
+    done = command("ipycov", "combine", cwd=tmp_path, code=2)
+    assert "plugins = ipycov" in done.stderr
+    assert not (tmp_path / ".coverage").exists()
+
+
+def test_erase(tmp_path: Path) -> None:
+    """`ipycov erase` removes what was stored and leaves a user's own files."""
+    _session(tmp_path)
+    (tmp_path / ".coverage").write_text("the user's")
+    command("ipycov", "erase", cwd=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".coverage"]
+
+
+@pytest.mark.parametrize("called", [["report"], ["combine"], ["erase"]])
+def test_nothing_stored(called: list[str], tmp_path: Path) -> None:
+    """A store that is not there is said to be so, in one line."""
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
+    done = command("ipycov", *called, cwd=tmp_path, code=2)
+    assert done.stderr.startswith("ipycov: there is no directory .ipycov")
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_store() -> None:
+    """Reading where nothing is raises an error that says so."""
+    with pytest.raises(IPyCovError, match="there is no directory"):
+        list(store.read("/nonexistent"))
