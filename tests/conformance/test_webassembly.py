@@ -46,9 +46,9 @@ def cache(request: pytest.FixtureRequest) -> Path:
 def programs(cache: Path) -> dict[Configuration, list[Program]]:
     """The programs that are run with each configuration."""
     by_hand = [program for name in FILES for program in written(name, webassembly.VERSION)]
-    others = standard_library(webassembly.standard_library(cache)) + generated(GENERATED)
-    everything = list({program.text: program for program in by_hand + others}.values())
-    return {SYSMON: everything, SYSMON_LINES: by_hand, PYTRACE: everything}
+    short = list({program.text: program for program in by_hand + generated(GENERATED)}.values())
+    modules = standard_library(webassembly.standard_library(cache))
+    return {SYSMON: short + modules, SYSMON_LINES: by_hand, PYTRACE: short}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_cell_is_measured_as_a_module_on_3_14(
     different = [
         f"{program.title}\n{program.text[:2000]}  wrong: {wrong}"
         for program, module, cell in zip(programs[configuration], modules, cells, strict=True)
-        if (wrong := unlike(module, cell, truths[program.text]))
+        if (wrong := unlike(module, cell, truths.get(program.text, module)))
     ]
     assert not different, "\n".join(different)
 
