@@ -42,6 +42,9 @@ _RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>
 _ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
 _ALL = Exclusions("", "")
 
+#: What coverage.py adds to the name of a data file for what was in it, and skips equals by.
+_HASH = re.compile(r"\.H\w+h$")
+
 #: What was covered, by context and by filename.
 Covered = dict[str, dict[str, Measured]]
 
@@ -96,7 +99,10 @@ class KernelData:
                     merge(self._covered.setdefault(context, {}), filename, measured)
             tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
             data.close()
-        _write_folded(self._cov, self._covered, self._book, directories, path, tracers)
+        target = _HASH.sub("", path)
+        _write_folded(self._cov, self._covered, self._book, directories, target, tracers)
+        if target != path and os.path.exists(path):
+            os.unlink(path)
         self._store.remove()
 
 

@@ -8,6 +8,7 @@ data says that it is the one to ask about a notebook.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ class NotebookPlugin(CoveragePlugin):
         """Begin to look out for a kernel in this process."""
         from ipycov import coverage_internals, kernels
 
+        # An installed package is left out as it is; one that is developed in place is not.
+        omitted = config.get_option("run:omit") or []
+        config.set_option("run:omit", [*omitted, os.path.join(os.path.dirname(__file__), "*")])
         # coverage.py hands out its configuration only, which knows neither data nor decisions.
         self._coverage = coverage_internals.coverage_being_configured(sys._getframe(1))
         if self._coverage is not None:
