@@ -169,7 +169,8 @@ class RunApp(ReportingCommand):
         def paths(given: Sequence[str], option: str) -> tuple[str, ...] | None:
             configured = here.get_option(f"run:{option}")
             values = given or (configured if isinstance(configured, list) else ())
-            return tuple(_absolute(value, option) for value in values) or None
+            names = [name for value in values for name in value.split(",") if name]
+            return tuple(_absolute(name, option) for name in names) or None
 
         return Options(
             branch=self.branch,

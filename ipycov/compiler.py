@@ -7,6 +7,7 @@ the class of the shell's compiler is replaced by a subclass of itself while ipyc
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import linecache
 import os
@@ -97,7 +98,7 @@ class CellCompiler:
             name = _measurable_name(typed)
         name = self.book.filename_for(name, typed, run.id)
         number = count if run.outer is None else run.outer
-        cell = self.book.add(os.path.realpath(name), typed, compiled, run.id, number)
+        cell = self.book.add(_canonical(name), typed, compiled, run.id, number)
         if run.outer is not None and not cell.nested:
             cell.nested = 1 + sum(other.nested > 0 for other in self.book if other.count == number)
         self._cells[name] = cell
@@ -273,3 +274,14 @@ def _measurable_name(typed: str) -> str:
     """A file name like those that ipykernel gives to cells, for a text typed in a terminal."""
     digest = hashlib.sha1(typed.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
     return os.path.join(tempfile.gettempdir(), f"ipython_{os.getpid()}", f"{digest[:12]}.py")
+
+
+@functools.cache
+def _canonical_directory(directory: str) -> str:
+    return os.path.realpath(directory)
+
+
+def _canonical(name: str) -> str:
+    """The name under which coverage.py records a file; the directory of cells stays what it is."""
+    directory, base = os.path.split(name)
+    return os.path.join(_canonical_directory(directory), base)

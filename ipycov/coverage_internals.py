@@ -15,7 +15,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 import coverage
-from coverage import CoverageData
 from coverage.results import Analysis
 
 from ipycov.analysis import Exclusions
@@ -113,19 +112,6 @@ def after_saving(cov: coverage.Coverage, call: Callable[[coverage.Coverage], Non
     cov._post_save_work = post_save_work  # type: ignore[method-assign]
 
 
-def flush_into(cov: coverage.Coverage, data: CoverageData) -> None:
-    """Put what `cov` has collected since it was last flushed into `data`, not into its own."""
-    collector: Any = cov._collector
-    if collector is None:
-        return
-    own, collector.covdata = collector.covdata, data
-    try:
-        data.set_context(collector.static_context)
-        collector.flush_data()
-    finally:
-        collector.covdata = own
-
-
 def relative_filename(filename: str) -> str:
     """What coverage.py's reports call a file."""
     from coverage.files import relative_filename as relative
@@ -149,17 +135,40 @@ def exclusions(cov: coverage.Coverage) -> Exclusions:
     )
 
 
-def measured_since_flush(cov: coverage.Coverage) -> set[str]:
-    """The names of the files that have data which `cov` has not yet put into its CoverageData.
+def take(cov: coverage.Coverage) -> dict[str, set[Any]]:
+    """Take what `cov` has collected out of it: by filename, lines, or arcs where it has branches.
 
-    Asking the CoverageData for what changed would mean a query for each file there is.
+    coverage.py puts it into its database, which takes several times as long as a small cell does.
     """
-    data: dict[str, set[Any]] = cov._collector.data  # type: ignore[union-attr]
-    touched = {filename: measured for filename, measured in data.copy().items() if measured}
-    if sys.version_info >= (3, 14) and core_name(cov) == "pytrace":
-        for measured in touched.values():
-            join_lineless_arcs(measured)
-    return set(touched)
+    collector: Any = cov._collector
+    if collector is None:
+        return {}
+    taken = {name: found.copy() for name, found in collector.data.copy().items() if found}
+    if not taken:
+        return {}
+    collector._clear_data()
+    if collector.branch and collector.core.packed_arcs:
+        taken = {name: {_unpacked(arc) for arc in found} for name, found in taken.items()}
+    elif collector.branch and sys.version_info >= (3, 14):
+        for found in taken.values():
+            join_lineless_arcs(found)
+    mapped: dict[str, set[Any]] = collector.mapped_file_dict(taken)
+    return mapped
+
+
+def _unpacked(arc: int) -> tuple[int, int]:
+    """The arc that the C tracer packs into a number: 28 bits for each line, then their signs."""
+    start, end = arc & 0xFFFFFFF, arc >> 28 & 0xFFFFFFF
+    return (-start if arc >> 56 & 1 else start), (-end if arc >> 57 & 1 else end)
+
+
+def file_tracers(cov: coverage.Coverage) -> dict[str, str]:
+    """The names of other plugins' file tracers, by the files that they measured for `cov`."""
+    collector: Any = cov._collector
+    if collector is None:
+        return {}
+    tracers: dict[str, str] = collector.mapped_file_dict(collector.file_tracers)
+    return tracers
 
 
 def join_lineless_arcs(measured: set[Any]) -> None:

@@ -124,7 +124,7 @@ class Gathered:
             self._put(covered)
         if texts:
             cells = "1 cell that ran is" if len(texts) == 1 else f"{len(texts)} cells that ran are"
-            self.notes.append(f"{cells} in no notebook on disk, and listed by its number")
+            self.notes.append(f"{cells} in no notebook on disk, and listed by number")
 
     @property
     def is_empty(self) -> bool:

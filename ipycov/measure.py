@@ -14,6 +14,7 @@ from coverage import CoverageData
 
 from ipycov import coverage_internals
 from ipycov.errors import IPyCovError
+from ipycov.results import Measured
 
 #: coverage.py's warnings that say nothing a notebook's user could act on, or that do not hold:
 #: each cell is started anew, so that sys.monitoring keeps its contexts; what was never imported
@@ -72,6 +73,26 @@ class KnownCells:
     multiline_map: Callable[[str], dict[int, int] | None]
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What ran in one context, by filename: lines, or with `branch` arcs."""
+
+    context: str
+    files: dict[str, set[Any]]
+    branch: bool
+
+    def measured(self) -> dict[str, Measured]:
+        """The same as lines and arcs."""
+        return {name: measured_from(found, self.branch) for name, found in self.files.items()}
+
+
+def measured_from(found: set[Any], branch: bool) -> Measured:
+    """What ran of a file, from its lines or, with `branch`, from its arcs."""
+    if not branch:
+        return Measured(found, None, -1)
+    return Measured({line for arc in found for line in arc if line > 0}, found, -1)
+
+
 @dataclass
 class Measurement:
     """One `coverage.Coverage` that is started and stopped around cells.
@@ -92,7 +113,10 @@ class Measurement:
         for option, nothing in (("dynamic_context", None), ("context", None), ("patch", [])):
             self.coverage.set_option(f"run:{option}", nothing)
         self._uses_monitoring = self._choose_core()
-        self.data: CoverageData = self.coverage.get_data()
+        self._data: CoverageData = self.coverage.get_data()
+        self._context = ""
+        self._pending: list[Taken] = []
+        self._new: list[Taken] = []
         self.branch = bool(self._option("branch"))
         self._begun = False
         self._suspended = False
@@ -116,19 +140,36 @@ class Measurement:
             self._go_on()
         else:
             self._begin()
-        if context:
-            self.label(context)
+        self._context = context
 
     def label(self, context: str) -> None:
         """Call what is measured from now on `context`, where nothing was since the start."""
-        self.changed |= coverage_internals.measured_since_flush(self.coverage)
-        self.coverage.switch_context(context)
+        self._take()
+        self._context = context
+
+    @property
+    def data(self) -> CoverageData:
+        """All that was measured."""
+        pending, self._pending = self._pending, []
+        for taken in pending:
+            self._data.set_context(taken.context or None)
+            if self.branch:
+                self._data.add_arcs(taken.files)
+            else:
+                self._data.add_lines(taken.files)
+        if pending:
+            self._data.add_file_tracers(coverage_internals.file_tracers(self.coverage))
+        return self._data
+
+    def new(self) -> list[Taken]:
+        """What was measured since this was last asked."""
+        new, self._new = self._new, []
+        return new
 
     def switch(self, context: str) -> set[str]:
         """Go on measuring as `context`; return the names of the files that have new data."""
-        touched = coverage_internals.measured_since_flush(self.coverage)
-        self.coverage.switch_context(context)
-        self.changed |= touched
+        touched = self._take()
+        self._context = context
         if self._uses_monitoring:
             sys.monitoring.restart_events()  # each line is told once; now it must be told again
         return touched
@@ -137,9 +178,8 @@ class Measurement:
         """Stop measuring and keep the data; return the names of the files that have new data."""
         if not self._uses_monitoring and _is_coverages(sys.gettrace()):
             sys.settrace(None)
-        touched = coverage_internals.measured_since_flush(self.coverage)
-        self.coverage.switch_context("")
-        self.changed |= touched
+        touched = self._take()
+        self._context = ""
         if self._uses_monitoring:
             self._code.keep(self.coverage)
             self._end()
@@ -157,6 +197,15 @@ class Measurement:
         if self._suspended and coverage.Coverage.current() is self.coverage:
             self._suspended = False
             self._end()
+
+    def _take(self) -> set[str]:
+        files = coverage_internals.take(self.coverage)
+        if files:
+            taken = Taken(self._context, files, self.branch)
+            self._pending.append(taken)
+            self._new.append(taken)
+            self.changed |= files.keys()
+        return set(files)
 
     def _begin(self) -> None:
         traced = not self._uses_monitoring and sys.gettrace() is not None

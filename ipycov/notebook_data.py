@@ -32,6 +32,7 @@ from ipycov.cells import Cell, CellBook
 from ipycov.errors import BadNotebook, CannotReport
 from ipycov.finding import digest, notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, Part, match
+from ipycov.measure import measured_from
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
@@ -73,16 +74,15 @@ class KernelData:
 
     def keep(self) -> None:
         """Take what was covered since the last time out of `cov`, and write it down."""
-        data = CoverageData(no_disk=True)
-        coverage_internals.flush_into(self._cov, data)
+        found = coverage_internals.take(self._cov)
+        branch = bool(self._cov.get_option("run:branch"))
+        files = {name: measured_from(lines, branch) for name, lines in found.items()}
         new = [cell for cell in self._book if id(cell) not in self._known]
         self._known |= {id(cell) for cell in new}
-        for context, files in _by_context(data).items():
-            self._store.add(new, context, files)
-            new = []
-            for filename, measured in files.items():
-                merge(self._covered.setdefault(context, {}), filename, measured)
-        data.close(force=True)
+        context = str(self._cov.get_option("run:context") or "")
+        self._store.add(new, context, files)
+        for name, data in files.items():
+            merge(self._covered.setdefault(context, {}), name, data)
 
     def fold(self, directories: Sequence[str]) -> None:
         """Write all of it to the data file that `cov` has saved, cells as their notebooks.

@@ -43,8 +43,8 @@ def require_runner() -> None:
         import tqdm  # noqa: F401
     except ImportError as error:
         raise MissingExtra(
-            f"running notebooks needs {error.name}, which is not installed; install the extra: "
-            "pip install 'ipycov[run]'"
+            f"running notebooks needs {error.name}, which is not installed; install the extra "
+            "from ipycov's checkout: pip install -e '.[run]'"
         ) from error
 
 
@@ -176,7 +176,7 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
                 raise
     if request.output_dir is not None:
         _write(document, notebook.path, request.output_dir)
-    if executed and not os.listdir(request.store):
+    if outcome.error is None and executed and not os.listdir(request.store):
         outcome.notes.append(
             f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"
         )

@@ -120,8 +120,8 @@ class Session:
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
             cov = self._reporting_for(ran.measurement.options)
             reporter = self._reporter(ran.cell, cov, cov.exclusions())
-            if isinstance(reporter, CellReporter) and ran.measurement.branch:
-                reporter.arcs()
+            if isinstance(reporter, CellReporter):
+                reporter.arcs()  # with lines alone too: the syntax tree is let go of then
         return ran
 
     def begin_line(self, options: Options | None) -> Ran:
@@ -169,6 +169,8 @@ class Session:
 
     def close(self) -> None:
         """Stop measuring for good."""
+        if self._store is not None:
+            self._store.close()
         self.measuring = False
         self._stop()
         for measurement in self._measurements.values():
@@ -213,11 +215,13 @@ class Session:
     def _keep(self, ran: Ran) -> None:
         """Keep what a cell covered where it outlives the kernel."""
         cells, self._compiled_cells = self._compiled_cells, []
-        if self._store is None or ran.measurement is None:
+        new = [taken for each in self._measurements.values() for taken in each.new()]
+        if self._store is None:
             return
-        covered = collected_in(self._datas(), ran.touched, ran.contexts())
         try:
-            self._store.add(cells, ran.context, covered.files())
+            for taken in new:
+                self._store.add(cells, taken.context, taken.measured())
+                cells = []
         except OSError as error:
             self._store = None
             self.say_once(

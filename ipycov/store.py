@@ -26,6 +26,7 @@ from ipycov.results import Measured
 DIRECTORY = ".ipycov"
 
 _SUFFIX = ".session"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _VERSION = 1
 
 
@@ -47,6 +48,7 @@ class Store:
         name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
         self._path = self._directory / name
         self._pid = os.getpid()
+        self._file: int | None = None
 
     def add(self, cells: Iterable[Cell], context: str, covered: Mapping[str, Measured]) -> None:
         """Append what a run called `context` covered, and the cells that it compiled.
@@ -65,21 +67,37 @@ class Store:
                 for filename, data in covered.items()
             },
         }
-        text = json.dumps(record, separators=(",", ":")) + "\n"
-        if not self._path.exists():
-            self._prepare()
+        text = _encode(record) + "\n"
+        if self._file is None or not os.fstat(self._file).st_nlink:
+            self._open()
             head = {"ipycov": _VERSION, "ran_in": self._ran_in, "pid": self._pid}
             text = json.dumps(head) + "\n" + text
-        with open(self._path, "ab", buffering=0) as file:
-            file.write(text.encode("ascii"))
+        octets = text.encode("ascii")
+        while octets:
+            octets = octets[os.write(self._file or 0, octets) :]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None and os.getpid() == self._pid:
+            os.close(self._file)
+        self._file = None
 
     def remove(self) -> None:
         """Remove what was written, for it is kept elsewhere now."""
+        self.close()
         self._path.unlink(missing_ok=True)
         with suppress(OSError):  # others may be there
             (self._directory / ".gitignore").unlink(missing_ok=True)
             self._directory.rmdir()
             self._directory.parent.rmdir()
+
+    def _open(self) -> None:
+        """Begin a file: the first, or another where someone has removed it."""
+        self.close()
+        self._prepare()
+        self._file = os.open(
+            self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+        )
 
     def _prepare(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)

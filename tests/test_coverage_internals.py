@@ -88,12 +88,30 @@ def test_ipycov_itself_is_never_measured(make: Callable[..., coverage.Coverage])
     assert lines.__file__ not in cov.get_data().measured_files()
 
 
-def test_reason_not_to_measure(make: Callable[..., coverage.Coverage]) -> None:
-    """A file that the options leave out is told with the reason."""
-    cov = ready(make(omit=["*/b.py"]))
-    assert internals.reason_not_to_measure(cov, "/nowhere/a.py") is None
-    assert internals.reason_not_to_measure(cov, "/nowhere/b.py")
-    assert internals.reason_not_to_measure(make(), "/nowhere/b.py") is None
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, True),
+        ({"source": ["nbs"]}, True),
+        ({"source": ["."]}, True),
+        ({"source": ["src"]}, False),
+        ({"source": ["package"]}, False),
+        ({"include": ["nbs/*"]}, True),
+        ({"include": ["*.ipynb"]}, True),
+        ({"include": ["*.py"]}, False),
+        ({"omit": ["nbs/*"]}, False),
+        ({"omit": ["*/b.ipynb"]}, True),
+    ],
+)
+def test_measures_notebook(options: dict[str, list[str]], wanted: bool, tmp_path: Path) -> None:
+    """`source`, `include` and `omit` mean for a notebook, from wherever, what they say."""
+    for name in ("nbs", "src"):
+        (tmp_path / name).mkdir()
+    config = tmp_path / ".coveragerc"
+    lines = [f"{name} = {', '.join(values)}" for name, values in options.items()]
+    config.write_text("\n".join(["[run]", *lines]) + "\n")
+    cov = coverage.Coverage(data_file=None, config_file=str(config))
+    assert internals.measures_notebook(cov, str(tmp_path / "nbs" / "a.ipynb")) is wanted
 
 
 def test_coverage_being_configured(
@@ -117,17 +135,23 @@ def test_coverage_being_configured(
 
 
 @each_core
-def test_measured_since_flush(make: Callable[..., coverage.Coverage], core: str) -> None:
-    """Files have data in the collector until a switch of contexts flushes it."""
-    cov = make(core)
-    cov.start()
-    run("x = 1")
-    before = internals.measured_since_flush(cov)
-    cov.switch_context("next")
-    after = internals.measured_since_flush(cov)
-    cov.stop()
-    assert FILE in before
-    assert FILE not in after
+@pytest.mark.parametrize("branch", [False, True])
+def test_take(make: Callable[..., coverage.Coverage], core: str, branch: bool) -> None:
+    """What is taken out of a `Coverage` is what it would have put into its data, and once only."""
+    if branch and core == "sysmon" and sys.version_info < (3, 14):
+        pytest.skip("sys.monitoring measures no branches here")
+    taken = []
+    for take in (True, False):
+        cov = make(core)
+        cov.set_option("run:branch", branch)
+        cov.start()
+        run("x = 1\nif x:\n    y = 2\ndef f():\n    return 3\nf()")
+        if take:
+            taken = sorted(internals.take(cov)[FILE])
+            assert FILE not in internals.take(cov)
+        cov.stop()
+    data = cov.get_data()
+    assert taken == sorted((data.arcs(FILE) if branch else data.lines(FILE)) or [])
 
 
 @each_core
@@ -136,7 +160,7 @@ def test_forget_flushed(make: Callable[..., coverage.Coverage], core: str) -> No
     cov = make(core)
     cov.start()
     run("x = 1")
-    cov.switch_context("")
+    internals.take(cov)
     cov.stop()
     internals.forget_flushed(cov)
     cov.start()
