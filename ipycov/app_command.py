@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from coverage.results import format_lines
 from traitlets import Bool, Float, Int, Unicode, default
 from traitlets.config import Application
 
 from ipycov import __version__
 from ipycov.errors import IPyCovError, UnderThreshold
+from ipycov.folding import NotebookReporter
 from ipycov.report import Report, ReportingCoverage, ReportOptions, check_writable
 
 OK, CELL_RAISED, FAILED = 0, 1, 2
@@ -106,6 +108,9 @@ class ReportingCommand(Command):
         report = Report(cov, options)
         table = report.table()
         print(table.text, end="")
+        if self.show_missing:
+            for line in missing_by_cell(report):
+                print(line)
         for format in WRITTEN:
             if path := getattr(self, format):
                 written, _ = report.write(format, path)
@@ -116,6 +121,21 @@ class ReportingCommand(Command):
             print(error)
             return FAILED
         return OK
+
+
+def missing_by_cell(report: Report) -> Iterator[str]:
+    """Which cells of notebooks the missing lines are in, a line for each."""
+    for reporter, analysis in report.analysed():
+        if not isinstance(reporter, NotebookReporter):
+            continue
+        by_cell: dict[int, list[int]] = {}
+        for line in sorted(analysis.missing):
+            cell = reporter.cell_at(line)
+            if cell is not None:
+                by_cell.setdefault(cell.number, []).append(line)
+        for number, lines in by_cell.items():
+            shown = format_lines(analysis.statements, lines)
+            yield f"{reporter.relative_filename()}, cell {number}: missing {shown}"
 
 
 def aliases_for(command: str, *traits: str) -> dict[str, str]:

@@ -66,12 +66,22 @@ class NotebookReporter(FileReporter):
         return self._name
 
     def source(self) -> str:
-        """The notebook's code, each row on its line of the file, the lines between blank."""
+        """The notebook's code, each row on its line of the file, below a line that names its cell.
+
+        The lines between are blank.
+        """
         last = max(self._part_at, default=0)
         shown = [""] * last
+        for line, title in self._titles().items():
+            shown[line - 1] = title
         for line, (part, row) in self._part_at.items():
             shown[line - 1] = rows(part.place.text)[row - 1]
         return "\n".join(shown)
+
+    def _titles(self) -> dict[int, str]:
+        """The name of each cell, by the line above its code, where that holds no code."""
+        above = {self.file_line(part, 1) - 1: f"# cell {part.place.number}" for part in self.parts}
+        return {line: t for line, t in above.items() if line > 0 and line not in self._part_at}
 
     def cell_at(self, line: int) -> NotebookCell | None:
         """The code cell that a line of the file belongs to."""
@@ -138,7 +148,7 @@ class NotebookReporter(FileReporter):
         return f"jump to line {end}" if end > 0 else "exit"
 
     def source_token_lines(self) -> Iterator[list[tuple[str, str]]]:
-        shown: dict[int, list[tuple[str, str]]] = {}
+        shown = {line: [("com", title)] for line, title in self._titles().items()}
         for part in self.parts:
             for row, tokens in enumerate(part.reporter.source_token_lines(), 1):
                 shown.setdefault(self.file_line(part, row), tokens)

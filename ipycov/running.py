@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 import tempfile
@@ -150,6 +151,7 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
         extra_arguments=_kernel_arguments(request.options, request.store),
         on_cell_start=cell_starts,
         on_cell_executed=cell_ended,
+        log=_quiet_log(),
     )
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
@@ -181,6 +183,14 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
             f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"
         )
     return outcome
+
+
+def _quiet_log() -> logging.Logger:
+    """A log that says nothing: the outcome tells what went wrong."""
+    log = logging.getLogger("ipycov.nbclient")
+    log.propagate = False
+    log.addHandler(logging.NullHandler())
+    return log
 
 
 def _write(document: Any, path: str, output_dir: str) -> None:

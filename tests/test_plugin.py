@@ -69,7 +69,7 @@ def test_html_shows_code(ran: Project) -> None:
     ran.python("coverage", "html", "-q")
     (page,) = ran.directory.glob("htmlcov/*a_ipynb.html")
     text = page.read_text(encoding="utf-8")
-    assert "lib" in text
+    assert "# cell 2" in text
     assert "cell_type" not in text
     assert "&quot;    return None" not in text
 

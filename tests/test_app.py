@@ -1,0 +1,109 @@
+"""The command line: what it runs, and what it says of wrong usage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from projects import LIB, command, line_of, write_notebook
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with notebooks of every kind, a module, and a file that is no notebook."""
+    directory = tmp_path_factory.mktemp("project")
+    (directory / "lib.py").write_text(LIB)
+    write_notebook(directory / "ok.ipynb", "import lib", "if lib.sign(1) < 0:\n    x = 1")
+    write_notebook(directory / "deep" / "raises.ipynb", "x = 1", "1 / 0", "y = 2")
+    write_notebook(directory / "slow.ipynb", "import time", "time.sleep(60)", "y = 2")
+    r = {"name": "ir", "display_name": "R", "language": "R"}
+    write_notebook(directory / "deep" / "r.ipynb", "x <- 1", kernelspec=r)
+    (directory / "broken.ipynb").write_text("{ not json")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "say what to do: run, report, combine, erase"),
+        (["nope"], "there is no command 'nope'"),
+        (["run"], "name at least one notebook"),
+        (["run", "--nope"], "there is no option --nope"),
+        (["run", "ok.ipynb", "--bran"], "did you mean --branch?"),
+        (["run", "ok.ipynb", "--html"], "--html needs a value"),
+        (["run", "ok.ipynb", "--fail-under", "most"], "'fail_under' trait"),
+        (["run", "ok.ipynb", "-j", "0"], "'jobs'"),
+        (["run", "absent.ipynb"], "can't read absent.ipynb"),
+        (["run", "broken.ipynb"], "broken.ipynb is not a notebook"),
+        (["run", "deep/r.ipynb"], "a notebook in r, not in Python"),
+        (["run", "nothing*"], "can't read nothing*|holds no notebook"),
+        (["run", "ok.ipynb", "--xml", "lib.py/x.xml"], "can't write lib.py/x.xml"),
+        (["run", "ok.ipynb", "--json", "deep"], "deep is a directory"),
+        (["run", "ok.ipynb", "--html", "lib.py"], "lib.py is a file"),
+    ],
+)
+def test_bad_usage(args: list[str], said: str, project: Path) -> None:
+    """Wrong usage is one line that says what to do, exit code 2, and runs nothing."""
+    done = command("ipycov", *args, cwd=project, code=2)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert any(each in done.stderr for each in said.split("|"))
+
+
+def test_a_directory(project: Path, tmp_path: Path) -> None:
+    """A directory is all notebooks in it, several at a time; what was executed is written."""
+    done = command(
+        *["ipycov", "run", "ok.ipynb", "deep", "-j", "2", "--show-missing"],
+        *["--output-dir", str(tmp_path)],
+        cwd=project,
+        code=1,
+    )
+    assert "deep/raises.ipynb: cell 2 (In[2]) raised ZeroDivisionError" in done.stdout
+    assert "deep/r.ipynb is a notebook in r, not in Python: left out" in done.stderr
+    missed = line_of(project / "ok.ipynb", "    x = 1")
+    assert f"ok.ipynb, cell 2: missing {missed}" in done.stdout
+    assert "lib.py" in done.stdout
+    written = nbformat.read(tmp_path / "deep" / "raises.ipynb", as_version=4)
+    assert written.cells[1].outputs[0].ename == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--timeout", "did not end within 4 s"), ("--cell-timeout", "cell 2 (In[2]) did not end")],
+)
+def test_timeouts(option: str, said: str, project: Path) -> None:
+    """A notebook or a cell that takes too long is ended, named, and reported as far as it came."""
+    done = command("ipycov", "run", "slow.ipynb", option, "4", cwd=project, code=1)
+    assert said in done.stdout
+    assert "67%" in done.stdout
+
+
+def test_an_interrupt(project: Path) -> None:
+    """An interrupt stops the kernels and reports what was done."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "ipycov", "run", "slow.ipynb"],
+        cwd=project,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(8)  # for the kernel to come to the cell that sleeps
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "slow.ipynb: interrupted in cell" in out
+    assert "TOTAL" in out
+
+
+def test_sources_with_commas(project: Path) -> None:
+    """Sources may be given with commas between; one that was never imported is said to be so."""
+    done = command("ipycov", "run", "ok.ipynb", "--source", "lib,absent", cwd=project)
+    assert "no module of the source 'absent' was imported" in done.stderr
+    assert "'lib'" not in done.stderr
