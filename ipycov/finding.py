@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -10,15 +9,10 @@ from typing import Any
 from ipycov import notebooks
 from ipycov.cells import Cell
 from ipycov.errors import BadNotebook
-from ipycov.lines import rows
+from ipycov.lines import digest
 from ipycov.notebooks import Notebook
 
 _SKIPPED = {"node_modules", "site-packages", "__pycache__"}
-
-
-def digest(text: str) -> str:
-    """What tells a cell's text from others."""
-    return hashlib.sha1("\n".join(rows(text)).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def notebook_files(directories: Iterable[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from coverage.plugin import CodeRegion, FileReporter
 
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell
-from ipycov.lines import rows
+from ipycov.lines import digest, rows
 from ipycov.notebooks import Notebook, NotebookCell
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, ReportedFile
@@ -184,23 +184,26 @@ def match(notebook: Notebook, cells: Iterable[Cell]) -> tuple[dict[int, list[Cel
     Returns the cells by the number of the notebook's cell, and those that it does not hold. The
     text must be the same; where texts are the same the id tells, where there is one.
     """
-    left = list(cells)
+    left: dict[str, list[Cell]] = {}
+    for cell in cells:
+        left.setdefault(digest(cell.typed), []).append(cell)
     found: dict[int, list[Cell]] = {}
     for same_id in (True, False):
-        taken: list[Cell] = []
+        taken: list[tuple[str, Cell]] = []
         for place in notebook.cells:
             if found.get(place.number):
                 continue
-            text = rows(place.text)
+            text = digest(place.text)
             found[place.number] = [
                 cell
-                for cell in left
-                if rows(cell.typed) == text
-                and (not same_id or (cell.id is not None and cell.id == place.id))
+                for cell in left.get(text, ())
+                if not same_id or (cell.id is not None and cell.id == place.id)
             ]
-            taken += found[place.number]
-        left = [cell for cell in left if cell not in taken]
-    return found, left
+            taken += [(text, cell) for cell in found[place.number]]
+        for text, cell in taken:
+            if cell in left[text]:
+                left[text].remove(cell)
+    return found, [cell for cells_left in left.values() for cell in cells_left]
 
 
 def fold(reporter: NotebookReporter, measured: Mapping[str, Measured]) -> ReportedFile:

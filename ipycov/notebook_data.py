@@ -30,8 +30,9 @@ from ipycov import coverage_internals, notebooks, store
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import BadNotebook, CannotReport
-from ipycov.finding import digest, notebook_files, notebook_of
+from ipycov.finding import notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, Part, match
+from ipycov.lines import digest
 from ipycov.measure import measured_from
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
@@ -100,7 +101,7 @@ class KernelData:
             tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
             data.close()
         target = _HASH.sub("", path)
-        _write_folded(self._cov, self._covered, self._book, directories, target, tracers)
+        write_folded(self._cov, self._covered, self._book, directories, target, tracers)
         if target != path and os.path.exists(path):
             os.unlink(path)
         self._store.remove()
@@ -116,7 +117,7 @@ def fold_killed_kernels(cov: Any) -> None:
             print(f"ipycov: {session}", file=sys.stderr)
         elif not session.lives():
             path = f"{os.path.abspath(str(cov.get_option('run:data_file')))}.{session.name}"
-            _write_folded(cov, session.covered, session.book, [session.ran_in], path, {})
+            write_folded(cov, session.covered, session.book, [session.ran_in], path, {})
             os.unlink(session.path)
 
 
@@ -126,7 +127,7 @@ def _kernels_of(cov: Any) -> str:
     return os.path.join(os.path.dirname(data_file), DIRECTORY, "kernels")
 
 
-def _write_folded(
+def write_folded(
     cov: Any,
     covered: Covered,
     book: CellBook,
@@ -223,20 +224,22 @@ class _Folding:
         alone_reporters = dict(_reporters(alone))
         for context, files in covered.items():
             new.set_context(context or None)
+            sink = _Sink(new)
             for filename, data in files.items():
                 if filename in parts and reporter is not None:
-                    _add_part(new, name, reporter, parts[filename], filename, data)
+                    _add_part(sink, name, reporter, parts[filename], filename, data)
                 elif filename in alone_reporters:
                     cell = alone_reporters[filename].cell
                     shown = alone_reporters[filename].reported(data)
                     alone_name = f"{place}:{cell.label}#{digest(cell.typed)}"
-                    _add(new, alone_name, shown.lines, shown.arcs, NAME)
+                    sink.add(alone_name, shown.lines, shown.arcs, ours=True)
                 elif filename not in book:
-                    _add(new, filename, data.lines, data.arcs)
+                    sink.add(filename, data.lines, data.arcs)
             if reporter is not None:
                 arcs = None if all(data.arcs is None for data in files.values()) else ()
-                _add(new, name, (), arcs, NAME)
-                _add(new, f"{name}#layout={layout(reporter.notebook)}", (), arcs, NAME)
+                sink.add(name, (), arcs, ours=True)
+                sink.add(f"{name}#layout={layout(reporter.notebook)}", (), arcs, ours=True)
+            sink.flush()
         _keep_texts(alone, self.directory)
 
 
@@ -245,9 +248,11 @@ def touch_notebooks(cov: Any) -> None:
     data = cov.get_data()
     name = _naming(cov, os.path.dirname(os.path.abspath(data.data_filename())))
     arcs = () if cov.get_option("run:branch") else None
+    sink = _Sink(data)
     for path in notebook_files(coverage_internals.source_directories(cov)):
         if coverage_internals.measures_notebook(cov, path):
-            _add(data, name(path), (), arcs, NAME)
+            sink.add(name(path), (), arcs, ours=True)
+    sink.flush()
 
 
 def _naming(cov: Any, directory: str) -> Callable[[str], str]:
@@ -264,7 +269,7 @@ def _naming(cov: Any, directory: str) -> Callable[[str], str]:
 
 
 def _add_part(
-    new: CoverageData,
+    sink: _Sink,
     name: str,
     reporter: NotebookReporter,
     part: Part,
@@ -275,12 +280,12 @@ def _add_part(
     cell = next(cell for cell in part.ran if cell.filename == filename)
     covered = CellReporter(cell, "", part.reporter.analysis).reported(data)
     kind = "python" if cell.python_body else "cell"
-    _add(new, f"{name}#{kind}={digest(cell.typed)}", covered.lines, covered.arcs, NAME)
+    sink.add(f"{name}#{kind}={digest(cell.typed)}", covered.lines, covered.arcs, ours=True)
     lines = {reporter.file_line(part, row) for row in covered.lines}
     arcs = None
     if covered.arcs is not None:
         arcs = {reporter.file_arc(part, arc) for arc in covered.arcs}
-    _add(new, name, lines, arcs, NAME)
+    sink.add(name, lines, arcs, ours=True)
 
 
 def _reporters(cells: Iterable[Cell]) -> Iterator[tuple[str, CellReporter]]:
@@ -298,22 +303,37 @@ def _measured(data: CoverageData, filename: str) -> Measured:
     return Measured(set(data.lines(filename) or ()), arcs, -1)
 
 
-def _add(
-    new: CoverageData,
-    name: str,
-    lines: Iterable[int],
-    arcs: Iterable[Arc] | None,
-    tracer: str = "",
-) -> None:
-    if arcs is None:
-        new.add_lines({name: list(lines)})
-    else:
-        arcs = set(arcs)
-        in_arcs = {line for arc in arcs for line in arc}
-        # a line that was left by an exception has no arc but the one that entered it
-        new.add_arcs({name: [*arcs, *((-1, line) for line in lines if line not in in_arcs)]})
-    if tracer:
-        new.add_file_tracers({name: tracer})
+class _Sink:
+    """What is to be put into `new` in one context; each call of coverage.py's is a transaction."""
+
+    def __init__(self, new: CoverageData) -> None:
+        self._new = new
+        self._lines: dict[str, set[int]] = {}
+        self._arcs: dict[str, set[Arc]] = {}
+        self._ours: set[str] = set()
+
+    def add(
+        self, name: str, lines: Iterable[int], arcs: Iterable[Arc] | None, *, ours: bool = False
+    ) -> None:
+        """Add what ran of a file, which is `ours` to report on or not."""
+        if arcs is None:
+            self._lines.setdefault(name, set()).update(lines)
+        else:
+            found = set(arcs)
+            in_arcs = {line for arc in found for line in arc}
+            # a line that was left by an exception has no arc but the one that entered it
+            found.update((-1, line) for line in lines if line not in in_arcs)
+            self._arcs.setdefault(name, set()).update(found)
+        if ours:
+            self._ours.add(name)
+
+    def flush(self) -> None:
+        """Put it there."""
+        if self._lines:
+            self._new.add_lines(self._lines)
+        if self._arcs:
+            self._new.add_arcs(self._arcs)
+        self._new.add_file_tracers(dict.fromkeys(self._ours, NAME))
 
 
 def _keep_texts(cells: Iterable[Cell], directory: str) -> None:

@@ -25,7 +25,7 @@ CORE = {
     "cells": {"lines"},
     "analysis": set(),
     "coverage_internals": {"analysis"},
-    "measure": {"coverage_internals", "errors"},
+    "measure": {"coverage_internals", "errors", "results"},
     "compiler": {"cells", "lines", "locations"},
     "results": {"analysis"},
     "view": set(),

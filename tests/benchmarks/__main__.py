@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cells import cell_costs
+from folding import CELLS, NOTEBOOKS, folding_times
 from overhead import overheads
 from reports import report_times
 
@@ -63,6 +64,11 @@ def section(rounds: int, reports: int) -> Iterable[str]:
     yield ""
     yield from table("", "lines", "branches", "bound", "")
     yield from costs(rounds, reports)
+    yield ""
+    yield "What notebook files cost:"
+    yield ""
+    yield from table("", "took", "bound", "")
+    yield from files()
     yield ""
 
 
@@ -118,6 +124,26 @@ def costs(rounds: int, reports: int) -> Iterable[str]:
         "50 ms",
         met(max(each.again for each in times), 0.05),
     )
+
+
+def files() -> Iterable[str]:
+    """The rows on folding cells into notebooks and on what is written after a cell."""
+    with tempfile.TemporaryDirectory() as directory:
+        times = folding_times(Path(directory))
+    bound = min(10, 2 * times.modules)
+    yield row(
+        f"folding {NOTEBOOKS} notebooks of {CELLS} cells",
+        f"{times.fold:.1f} s",
+        f"{bound:.1f} s",
+        met(times.fold, bound),
+    )
+    modules = f"coverage.py's combine and xml of {NOTEBOOKS} modules of the same size"
+    yield row(modules, f"{times.modules:.1f} s", "", "")
+    for name, took in (
+        ("writing after a cell, after 10 cells", times.write_after_10),
+        ("writing after a cell, after 1000 cells", times.write_after_1000),
+    ):
+        yield row(name, f"{took:.2f} ms", "1 ms", met(took, 1))
 
 
 def met(value: float, bound: float) -> str:
