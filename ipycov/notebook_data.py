@@ -1,4 +1,4 @@
-"""Notebooks in coverage.py's data files, and out of them again.
+"""Notebooks in coverage.py's data files, in the place of their cells.
 
 For each notebook whose cells ran, a data file holds
 
@@ -18,18 +18,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coverage import CoverageData
 from coverage.exceptions import CoverageException, NotPython
-from coverage.plugin import FileReporter
 
-from ipycov import coverage_internals, notebooks, store
+from ipycov import coverage_internals, store
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
-from ipycov.errors import BadNotebook, CannotReport
+from ipycov.errors import CannotReport
 from ipycov.finding import notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, Part, match
 from ipycov.lines import digest
@@ -37,11 +36,13 @@ from ipycov.measure import measured_from
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
-from ipycov.results import Measured, ReportedFile, in_context
+from ipycov.results import Measured, in_context
 from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, merge
 
-_RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
-_ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
+#: The names of records: of a cell, of one whose magic ran its body as Python, and of a layout.
+RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
+#: The names of cells that are in no notebook.
+ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
 _ALL = Exclusions("", "")
 
 #: What coverage.py adds to the name of a data file for what was in it, and skips equals by.
@@ -55,9 +56,6 @@ def layout(notebook: Notebook) -> str:
     """What tells where the lines of a notebook's cells stand in its file."""
     stands = repr([(digest(cell.text), cell.file_lines) for cell in notebook.cells])
     return hashlib.sha1(stands.encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-# -------------------------------------------------------------------- into data files
 
 
 class KernelData:
@@ -180,7 +178,7 @@ def _by_context(data: CoverageData) -> Covered:
     covered: Covered = {}
     for context in sorted(data.measured_contexts()):
         with in_context(data, context):
-            files = {name: _measured(data, name) for name in data.measured_files()}
+            files = {name: measured_in(data, name) for name in data.measured_files()}
         covered[context] = {name: measured for name, measured in files.items() if measured.lines}
     # files of which nothing ran
     listed = {name for files in covered.values() for name in files}
@@ -298,7 +296,8 @@ def _reporters(cells: Iterable[Cell]) -> Iterator[tuple[str, CellReporter]]:
         yield cell.filename, CellReporter(cell, "", analysis)
 
 
-def _measured(data: CoverageData, filename: str) -> Measured:
+def measured_in(data: CoverageData, filename: str) -> Measured:
+    """What a data file has of a file."""
     arcs = set(data.arcs(filename) or ()) if data.has_arcs() else None
     return Measured(set(data.lines(filename) or ()), arcs, -1)
 
@@ -338,176 +337,8 @@ class _Sink:
 
 def _keep_texts(cells: Iterable[Cell], directory: str) -> None:
     """Keep the texts of cells that no notebook holds where a report can find them."""
-    folder = Path(directory, ".ipycov", "cells")
+    folder = Path(directory, DIRECTORY, "cells")
     for cell in cells:
         folder.mkdir(parents=True, exist_ok=True)
         (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
         (folder / f"{digest(cell.typed)}.txt").write_text(cell.typed, encoding="utf-8")
-
-
-# -------------------------------------------------------------------- out of data files
-
-
-class _NotReported(FileReporter):
-    """A record that belongs to a notebook: coverage.py's reports pass over what is not Python."""
-
-    def lines(self) -> set[int]:
-        raise NotPython(f"{self.filename} is a record of a notebook's")
-
-    def should_be_python(self) -> bool:
-        """Tell reports that nobody expected it to be."""
-        return False
-
-
-@dataclass
-class _Recorded:
-    """What a data file records of one notebook: its layouts and its cells' own data by digest."""
-
-    layouts: set[str] = field(default_factory=set)
-    cells: dict[str, Measured] = field(default_factory=dict)
-    python: set[str] = field(default_factory=set)
-
-
-class NotebookFiles:
-    """The notebooks in the data that `cov` reports on."""
-
-    def __init__(self, cov: Any) -> None:
-        self._cov = cov
-        self._said: set[str] = set()
-
-    def reporter(self, filename: str) -> FileReporter:
-        """The reporter for a file that a data file leaves to the plugin."""
-        if _RECORD.fullmatch(filename):
-            return _NotReported(filename)
-        alone = _ALONE.fullmatch(filename)
-        if alone is not None:
-            return self._cell_alone(filename, alone)
-        try:
-            notebook = notebooks.read(filename)
-        except BadNotebook as error:
-            raise CoverageException(f"No source for notebook: {error}") from error
-        if not notebook.keeps_lines:
-            self._say(
-                f"{notebook.path} does not keep each source line on a line of its own: line "
-                "numbers count the lines of its code cells"
-            )
-        name = coverage_internals.relative_filename(filename)
-        recorded = self._recorded(filename)
-        reporter = _StoredNotebook(notebook, name, self._exclusions(), recorded)
-        reporter.filename = filename
-        if reporter.stale:
-            cells = "1 cell has" if reporter.stale == 1 else f"{reporter.stale} cells have"
-            self._say(
-                f"{name}: {cells} another text than when the notebook ran; what the old text "
-                "covered is left out"
-            )
-        return reporter
-
-    def _cell_alone(self, filename: str, found: re.Match[str]) -> FileReporter:
-        data = self._cov.get_data()
-        cells = [name for name in data.measured_files() if _ALONE.fullmatch(name)]
-        self._say(
-            f"cells that ran and are in no notebook on disk: {len(cells)}, listed by themselves"
-        )
-        directory = os.path.dirname(os.path.abspath(data.data_filename()))
-        path = Path(directory, ".ipycov", "cells", f"{found['digest']}.txt")
-        try:
-            typed = path.read_text(encoding="utf-8")
-        except OSError:
-            self._say(f"the text of {filename} is not in {path.parent}: it is left out")
-            return _NotReported(filename)
-        cell = Cell(filename, typed, count=int(found["count"]))
-        analysis = CellAnalysis(cell.translation.python, cell.label, self._exclusions())
-        return _AloneReporter(cell, filename, found["place"], analysis)
-
-    def _recorded(self, filename: str) -> _Recorded:
-        recorded = _Recorded()
-        data = self._cov.get_data()
-        for name in data.measured_files():
-            found = _RECORD.fullmatch(name)
-            if found is None or found["notebook"] != filename:
-                continue
-            if found["kind"] == "layout":
-                recorded.layouts.add(found["digest"])
-                continue
-            recorded.cells[found["digest"]] = _measured(data, name)
-            if found["kind"] == "python":
-                recorded.python.add(found["digest"])
-        return recorded
-
-    def _exclusions(self) -> Exclusions:
-        return coverage_internals.exclusions(self._cov)
-
-    def _say(self, message: str) -> None:
-        if message not in self._said:
-            self._said.add(message)
-            print(f"ipycov: {message}", file=sys.stderr)
-
-
-class _StoredNotebook(NotebookReporter):
-    """A notebook from a data file, put together anew where its layout has changed since.
-
-    `stale` counts the cells that ran whose text is in the notebook no more.
-    """
-
-    def __init__(
-        self, notebook: Notebook, name: str, exclusions: Exclusions, recorded: _Recorded
-    ) -> None:
-        ran = {
-            place.number: [Cell("", place.text, python_body=digest(place.text) in recorded.python)]
-            for place in notebook.cells
-            if digest(place.text) in recorded.cells
-        }
-        super().__init__(notebook, name, exclusions, ran)
-        self._recorded = recorded
-        self._moved = bool(recorded.layouts) and recorded.layouts != {layout(notebook)}
-        here = {digest(place.text) for place in notebook.cells}
-        self.stale = len(recorded.cells.keys() - here)
-
-    def translate_lines(self, lines: Iterable[int]) -> set[int]:
-        if self._moved:
-            lines = self._put_together().lines
-        return super().translate_lines(lines)
-
-    def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
-        arcs = set(arcs)
-        if self._moved:
-            # coverage.py translates twice: what the data says, and what came of that
-            together = self._put_together().arcs or set()
-            first = super().translate_arcs(together)
-            return super().translate_arcs(arcs) if arcs >= _without_self(first) else first
-        return super().translate_arcs(arcs)
-
-    def _put_together(self) -> ReportedFile:
-        lines: set[int] = set()
-        arcs: set[Arc] = set()
-        for part in self.parts:
-            measured = self._recorded.cells.get(digest(part.place.text))
-            if measured is not None:
-                lines |= {self.file_line(part, row) for row in measured.lines}
-                arcs |= {self.file_arc(part, arc) for arc in measured.arcs or ()}
-        return ReportedFile(self.filename, lines, arcs, self.filename, -1)
-
-
-def _without_self(arcs: Iterable[Arc]) -> set[Arc]:
-    return {(start, end) for start, end in arcs if start != end}
-
-
-class _AloneReporter(CellReporter):
-    """A cell that is in no notebook."""
-
-    def __init__(self, cell: Cell, filename: str, place: str, analysis: CellAnalysis) -> None:
-        super().__init__(cell, os.path.dirname(filename), analysis)
-        self._in_data = filename
-        self._place = coverage_internals.relative_filename(place)
-
-    @property
-    def filename(self) -> str:
-        return self._in_data
-
-    @filename.setter
-    def filename(self, directory: str) -> None:
-        """Leave the name as the data has it."""
-
-    def relative_filename(self) -> str:
-        return f"{self._place}:{self.cell.label}"

@@ -42,7 +42,7 @@ class NotebookPlugin(CoveragePlugin):
 
     def file_reporter(self, filename: str) -> FileReporter | str:
         """The reporter for a notebook, or for a cell that is in none."""
-        from ipycov.notebook_data import NotebookFiles
+        from ipycov.notebook_reports import NotebookFiles
 
         if self._files is None:
             self._files = NotebookFiles(self._coverage)
