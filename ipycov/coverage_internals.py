@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import tokenize
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FrameType
 from typing import Any
 
 import coverage
+from coverage import CoverageData
 from coverage.results import Analysis
 
 from ipycov.analysis import Exclusions
@@ -143,23 +144,31 @@ def take(cov: coverage.Coverage) -> dict[str, set[Any]]:
     collector: Any = cov._collector
     if collector is None:
         return {}
-    taken = {name: found.copy() for name, found in collector.data.copy().items() if found}
-    if not taken:
-        return {}
-    collector._clear_data()
-    if collector.branch and collector.core.packed_arcs:
-        taken = {name: {_unpacked(arc) for arc in found} for name, found in taken.items()}
-    elif collector.branch and sys.version_info >= (3, 14):
-        for found in taken.values():
+    if sys.version_info >= (3, 14) and core_name(cov) == "pytrace":
+        for found in collector.data.copy().values():
             join_lineless_arcs(found)
-    mapped: dict[str, set[Any]] = collector.mapped_file_dict(taken)
-    return mapped
+    own, collector.covdata = collector.covdata, _Caught()
+    try:
+        collector.flush_data()
+        caught: dict[str, set[Any]] = collector.covdata.files
+    finally:
+        collector.covdata = own
+    return caught
 
 
-def _unpacked(arc: int) -> tuple[int, int]:
-    """The arc that the C tracer packs into a number: 28 bits for each line, then their signs."""
-    start, end = arc & 0xFFFFFFF, arc >> 28 & 0xFFFFFFF
-    return (-start if arc >> 56 & 1 else start), (-end if arc >> 57 & 1 else end)
+class _Caught:
+    """Stands where coverage.py puts what it has collected, and keeps it as it comes."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, set[Any]] = {}
+
+    def add_lines(self, found: Mapping[str, Iterable[Any]]) -> None:
+        self.files = {name: set(each) for name, each in found.items()}
+
+    add_arcs = add_lines
+
+    def add_file_tracers(self, tracers: Mapping[str, str]) -> None:
+        """Leave them to be asked for when the data is written."""
 
 
 def file_tracers(cov: coverage.Coverage) -> dict[str, str]:
@@ -271,6 +280,12 @@ def config_file(cov: coverage.Coverage) -> str | None:
 def unimported_source(cov: coverage.Coverage) -> list[str]:
     """The packages named as `source` that were never measured."""
     return list(cov._inorout.source_pkgs_unmatched) if cov._inorout else []
+
+
+def close(data: CoverageData) -> None:
+    """Let go of a data file; an older coverage.py does it when the object is gone."""
+    if hasattr(data, "close"):
+        data.close()
 
 
 def multiline_map(text: str) -> dict[int, int]:

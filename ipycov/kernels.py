@@ -30,6 +30,8 @@ def watch(cov: Any) -> None:
     else:
         sys.meta_path.insert(0, _AfterImport(kernel))
     coverage_internals.after_saving(cov, kernel.saved)
+    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
+        kernel.fold_killed()  # this may be `coverage combine`
     # coverage.py registers its own later and is therefore called before: the data is saved then.
     atexit.register(kernel.fold)
 
@@ -60,12 +62,21 @@ class _Kernel:
         if self._saved:
             return
         self._saved = True
-        from ipycov.notebook_data import fold_killed_kernels, touch_notebooks
+        from ipycov.notebook_data import touch_notebooks
 
         with _told("notebooks under source are not listed"):
             touch_notebooks(cov)
+        self.fold_killed()
+
+    def fold_killed(self) -> None:
+        """Fold what kernels covered that were killed before they could."""
+        data_file = os.path.abspath(str(self._cov.get_option("run:data_file")))
+        if not os.path.isdir(os.path.join(os.path.dirname(data_file), ".ipycov", "kernels")):
+            return
+        from ipycov.notebook_data import fold_killed_kernels
+
         with _told("what killed kernels covered is left out"):
-            fold_killed_kernels(cov)
+            fold_killed_kernels(self._cov)
 
     def cell_ended(self, result: object) -> None:
         """Keep what the cell covered: a runner may kill the kernel when it has run the last."""

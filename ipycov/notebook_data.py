@@ -97,7 +97,7 @@ class KernelData:
                 for filename, measured in files.items():
                     merge(self._covered.setdefault(context, {}), filename, measured)
             tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
-            data.close()
+            coverage_internals.close(data)
         target = _HASH.sub("", path)
         write_folded(self._cov, self._covered, self._book, directories, target, tracers)
         if target != path and os.path.exists(path):
@@ -116,7 +116,7 @@ def fold_killed_kernels(cov: Any) -> None:
         elif not session.lives():
             path = f"{os.path.abspath(str(cov.get_option('run:data_file')))}.{session.name}"
             write_folded(cov, session.covered, session.book, [session.ran_in], path, {})
-            os.unlink(session.path)
+            Path(session.path).unlink(missing_ok=True)
 
 
 def _kernels_of(cov: Any) -> str:
@@ -141,14 +141,14 @@ def write_folded(
         data_directory,
         lambda notebook: coverage_internals.measures_notebook(cov, notebook.path),
     )
-    folded = f"{path}.folded"
+    folded = f"{path}.folded{os.getpid()}"
     new = CoverageData(basename=folded)
     folding.fold(covered, new, book, places)
     new.add_file_tracers(
         {name: tracer for name, tracer in tracers.items() if tracer and name not in book}
     )
     new.write()
-    new.close()
+    coverage_internals.close(new)
     os.replace(folded, path)
 
 
@@ -170,7 +170,7 @@ def combine(session: StoredSession, directory: str, data_file: str, cov: Any) ->
     except CoverageException as error:
         raise CannotReport(f"can't combine into {data_file}: {error}") from error
     finally:
-        target.close()
+        coverage_internals.close(target)
 
 
 def _by_context(data: CoverageData) -> Covered:

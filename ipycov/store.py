@@ -130,11 +130,12 @@ class StoredSession:
             return False
         try:
             os.kill(self.pid, 0)
+            # one that has ended and was not waited for yet will not write either
+            return ") Z " not in Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
         except ProcessLookupError:
             return False
         except OSError:
-            pass
-        return True
+            return True
 
     def measured(self) -> dict[str, Measured]:
         """What was covered in all contexts, by filename."""
