@@ -36,7 +36,7 @@ def notebook_files(directories: Iterable[str]) -> Iterator[str]:
 
 
 def notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
-    """The notebook that most of `cells` are the code of, None where it is none.
+    """The notebook that most of `cells`, at least one, are the code of; None where it is none.
 
     A runner's executed copy has the same code: the notebook that it was made from is older.
     """

@@ -149,7 +149,8 @@ def write_folded(
     )
     new.write()
     coverage_internals.close(new)
-    os.replace(folded, path)
+    if os.path.exists(folded):  # nothing was covered otherwise
+        os.replace(folded, path)
 
 
 def combine(session: StoredSession, directory: str, data_file: str, cov: Any) -> None:
@@ -208,7 +209,7 @@ class _Folding:
         """
         measured = {name for files in covered.values() for name in files}
         cells = [cell for cell in book if cell.filename in measured]
-        notebook = notebook_of(cells, notebook_files(places))
+        notebook = notebook_of(cells, notebook_files(places)) if cells else None
         alone, parts, reporter, name = cells, {}, None, ""
         if notebook is not None:
             matched, alone = match(notebook, cells)
@@ -221,6 +222,8 @@ class _Folding:
         place = self.name(notebook.path if notebook is not None else places[0])
         alone_reporters = dict(_reporters(alone))
         for context, files in covered.items():
+            if not files:
+                continue
             new.set_context(context or None)
             sink = _Sink(new)
             for filename, data in files.items():

@@ -1,0 +1,50 @@
+"""Notebooks in data files: what kernels that were killed covered becomes part of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import coverage
+import pytest
+from projects import write_notebook
+
+from ipycov.cells import CellBook
+from ipycov.notebook_data import fold_killed_kernels
+from ipycov.results import Measured
+from ipycov.store import Store, StoredSession
+
+
+@pytest.fixture
+def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The store of a kernel that ran beside a notebook and does not live any more."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(StoredSession, "lives", lambda session: False)
+    write_notebook(tmp_path / "a.ipynb", "x = 1", "y = 2")
+    return Store(str(tmp_path / ".ipycov" / "kernels"))
+
+
+def folded(*, branch: bool) -> coverage.CoverageData:
+    """All data that is there once the kernel's is folded."""
+    cov = coverage.Coverage(branch=branch, config_file=False)
+    fold_killed_kernels(cov)
+    cov.combine()
+    return cov.get_data()
+
+
+def test_a_killed_kernel(killed: Store, tmp_path: Path) -> None:
+    """The cells that it had run are lines of the notebook."""
+    book = CellBook()
+    cell = book.add("<cell-1>", "x = 1", "x = 1", None, 1)
+    killed.add([cell], "", {cell.filename: Measured({1}, {(-1, 1), (1, -1)}, -1)})
+    data = folded(branch=True)
+    assert data.has_arcs()
+    assert data.lines(str(tmp_path / "a.ipynb"))
+
+
+def test_a_killed_kernel_that_covered_nothing(killed: Store, tmp_path: Path) -> None:
+    """It leaves no data of lines, which could not be combined with data of branches."""
+    killed.add([], "", {})
+    other = coverage.CoverageData(suffix="other")
+    other.add_arcs({str(tmp_path / "lib.py"): {(-1, 1)}})
+    other.write()
+    assert folded(branch=True).has_arcs()
