@@ -150,6 +150,9 @@ class CoverageMagics(Magics):
             raise UsageError(
                 f"there is no report format {arguments.format!r}; choose from {', '.join(FORMATS)}"
             )
+        self._session.untraced(lambda: self._report(arguments))
+
+    def _report(self, arguments: Any) -> None:
         options = ReportOptions(
             arguments.show_missing,
             arguments.skip_covered,

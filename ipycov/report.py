@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,6 @@ import coverage
 from coverage.exceptions import ConfigError, CoverageException, NoDataError
 from coverage.plugin import FileReporter
 from coverage.python import PythonFileReporter
-from coverage.report import SummaryReporter
 from coverage.report_core import get_analysis_to_report
 from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
 
@@ -30,11 +28,10 @@ from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
 from ipycov.reporters import ModuleReporter
 from ipycov.results import Results
+from ipycov.summary import CellsFirst, Table, table
 
 #: The formats of a report, under coverage.py's names of its commands.
 FORMATS = ("text", "html", "markdown", "json", "xml", "lcov")
-
-_CELL = re.compile(r"In\[\d+\](\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -154,67 +151,23 @@ class ReportingCoverage(coverage.Coverage):
         return [(self.reporter(name), name) for name in morfs or self.get_data().files]
 
     def _analyze(self, morf: Any, file_reporter: FileReporter | None = None) -> Analysis:
+        precision = self.config.precision
         results: Results = self.get_data()
         reporter = self.reporter(morf)
         # The reporter stands for the text.
         file = results.files[morf]
         version = file.version
-        key = (version, file.arcs is None, self.config.precision)
+        key = (version, file.arcs is None, precision)
         known = self._analyses.get(morf)
         if known is not None and known[0] is reporter and known[1] == key and version >= 0:
-            return known[2]
-        data = results.for_file(morf)
-        analysis = analysis_from_file_reporter(data, self.config.precision, reporter, morf)
-        if version >= 0:
-            self._analyses[morf] = (reporter, key, analysis)
+            analysis = known[2]
+        else:
+            data = results.for_file(morf)
+            analysis = analysis_from_file_reporter(data, precision, reporter, morf)
+            coverage_internals.settle(analysis)
+            if version >= 0:
+                self._analyses[morf] = (reporter, key, analysis)
         return analysis
-
-
-@dataclass(frozen=True)
-class Table:
-    """A summary: as coverage.py writes it, and the values of its columns.
-
-    `rows` hold a value for each name in `header`; `total` is the last row and `percent` its
-    percentage, 0 to 100; `notes` are lines for below the table.
-    """
-
-    text: str
-    header: list[str]
-    rows: list[list[str]]
-    total: list[str]
-    notes: list[str]
-    percent: float
-
-
-class _CellsFirst(SummaryReporter):
-    """The summary with the cells before the modules, in the order of their counts."""
-
-    values: tuple[list[str], list[list[Any]], list[Any], list[str]] = ([], [], [], [])
-
-    def report_text(
-        self, header: Any, lines_values: list[Any], total_line: Any, end_lines: Any
-    ) -> None:
-        self.values = (header, self._ordered(lines_values), total_line, end_lines)
-        self._theirs("report_text")(*self.values)
-
-    def report_markdown(
-        self, header: Any, lines_values: list[Any], total_line: Any, end_lines: Any
-    ) -> None:
-        lines_values = self._ordered(lines_values)
-        self._theirs("report_markdown")(header, lines_values, total_line, end_lines)
-
-    # an older coverage.py calls them so
-    _report_text = report_text
-    _report_markdown = report_markdown
-
-    def _theirs(self, name: str) -> Any:
-        return getattr(super(), name, None) or getattr(super(), f"_{name}")
-
-    def _ordered(self, lines_values: list[Any]) -> list[Any]:
-        if (self.config.sort or "name").lower().lstrip("+-") != "name":
-            return lines_values
-        cells = [values for values in lines_values if _CELL.fullmatch(values[0])]
-        return cells + [values for values in lines_values if not _CELL.fullmatch(values[0])]
 
 
 class Report:
@@ -228,24 +181,13 @@ class Report:
         """Return a text or markdown report and the total percentage."""
         with self._configured(format):
             out = io.StringIO()
-            total = _CellsFirst(self._cov).report(None, outfile=out)
+            total = CellsFirst(self._cov).report(None, outfile=out)
         return out.getvalue(), total
 
     def table(self) -> Table:
         """The summary of the text report."""
         with self._configured("text"):
-            out = io.StringIO()
-            reporter = _CellsFirst(self._cov)
-            percent = reporter.report(None, outfile=out)
-        header, rows, total, notes = reporter.values
-        return Table(
-            out.getvalue(),
-            header,
-            [[str(value) for value in row[: len(header)]] for row in rows],
-            [str(value) for value in total],
-            [note.strip() for note in notes],
-            percent,
-        )
+            return table(CellsFirst(self._cov))
 
     def analysed(self) -> list[tuple[FileReporter, Analysis]]:
         """The reporters and analyses of the files that the options leave in the report."""

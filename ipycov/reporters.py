@@ -43,11 +43,14 @@ class CellReporter(FileReporter):
 
     def __lt__(self, other: object) -> bool:
         if isinstance(other, CellReporter):
-            return self._order < other._order
+            own, others = self.cell, other.cell
+            return own.count < others.count or (
+                own.count == others.count and own.nested < others.nested
+            )
         return isinstance(other, FileReporter)  # the cells come before the modules
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, FileReporter) and self.filename == other.filename
+        return isinstance(other, CellReporter) and self.cell is other.cell
 
     __hash__ = None
 
@@ -81,10 +84,6 @@ class CellReporter(FileReporter):
 
     def source(self) -> str:
         return self.cell.typed
-
-    @property
-    def _order(self) -> tuple[int, int]:
-        return self.cell.count, self.cell.nested
 
     @cached_property
     def _no_statements(self) -> frozenset[int]:

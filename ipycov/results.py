@@ -21,7 +21,8 @@ PART = "!"
 class Measured:
     """The raw data of one file: lines and arcs as its code objects number them.
 
-    `arcs` is None where no branches were measured. `version` grows with each change.
+    `arcs` is None where no branches were measured. `version` grows with each change; -1 says that
+    the data is made for once.
     """
 
     lines: set[int] = field(default_factory=set)
@@ -59,12 +60,14 @@ class Collected:
 def collected_in(
     datas: Iterable[CoverageData], filenames: Collection[str], contexts: Iterable[str]
 ) -> Collected:
-    """What ran in `filenames` in any of `contexts`."""
+    """What ran in `filenames` in any of `contexts`, made for once."""
     collected = Collected()
     for data in datas:
         for context in contexts:
             with in_context(data, context):
                 collected.read([data], filenames)
+    for measured in collected.files().values():
+        measured.version = -1
     return collected
 
 

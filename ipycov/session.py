@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from coverage import CoverageData
 from coverage.exceptions import ConfigError, CoverageException, NotPython
@@ -21,6 +21,7 @@ from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
+from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
@@ -55,6 +56,14 @@ class Ran:
         return [self.context, *self.parts]
 
 
+class _Ready(NamedTuple):
+    """A cell ready to be reported, and what it is that when it changes makes it ready no more."""
+
+    state: tuple[Cell, Translation, int, int]
+    reporter: CellReporter
+    file: ReportedFile
+
+
 class Session:
     """Measures the cells of one shell.
 
@@ -77,7 +86,8 @@ class Session:
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
         self._reporting: dict[Options, ReportingCoverage] = {}
-        self._reporters: dict[tuple[str, Exclusions], CellReporter | str] = {}
+        self._reporters: dict[Exclusions, dict[str, CellReporter | str]] = {}
+        self._ready: dict[Exclusions, dict[str, _Ready]] = {}
         self._collected = Collected()
         self._active: Measurement | None = None
         self._running: list[Ran] = []
@@ -155,6 +165,10 @@ class Session:
     def active(self) -> bool:
         """Whether code is being measured now."""
         return self._active is not None
+
+    def untraced(self, call: Callable[[], T]) -> T:
+        """Call `call`, which runs nothing of the user's, without the cost of being measured."""
+        return coverage_internals.untraced(call)
 
     def erase(self) -> None:
         """Forget everything that was measured."""
@@ -294,8 +308,6 @@ class Session:
         cov = self._reporting_for(ran.measurement.options)
         collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
         files, reporters, problems = self._reported(collected, cov)
-        for file in files:
-            file.version = -1
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
         problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
         return cov, [*problems, *_unimported(ran.measurement)]
@@ -308,8 +320,8 @@ class Session:
     def _reporter(
         self, cell: Cell, cov: ReportingCoverage, exclusions: Exclusions
     ) -> CellReporter | str:
-        key = (cell.filename, exclusions)
-        known = self._reporters.get(key)
+        reporters = self._reporters.setdefault(exclusions, {})
+        known = reporters.get(cell.filename)
         if isinstance(known, CellReporter) and (
             known.cell is not cell or known.translation is not cell.translation
         ):
@@ -321,7 +333,7 @@ class Session:
                 known = f"it can't be analysed: {error}"
             else:
                 known = CellReporter(cell, cov.base, analysis)
-            self._reporters[key] = known
+            reporters[cell.filename] = known
         return known
 
     def _reporting_for(self, options: Options) -> ReportingCoverage:
@@ -358,20 +370,26 @@ class Session:
         problems: list[Problem] = []
         measured = collected.files()
         exclusions = cov.exclusions()
+        known = self._ready.setdefault(exclusions, {})
         for cell in self.book:
             data = measured.get(cell.filename)
             if data is None or not data.lines:
                 if cell.error is not None:
                     problems.append(Problem(cell.label, cell.error))
                 continue
-            reporter = self._reporter(cell, cov, exclusions)
-            if isinstance(reporter, str):
-                problems.append(Problem(cell.label, reporter))
-                continue
-            if reporter.is_empty:
-                continue
-            reporters[reporter.filename] = reporter
-            files.append(reporter.reported(data))
+            state = (cell, cell.translation, cell.count, data.version)
+            ready = known.get(cell.filename)
+            if ready is None or ready.state != state:
+                reporter = self._reporter(cell, cov, exclusions)
+                if isinstance(reporter, str):
+                    problems.append(Problem(cell.label, reporter))
+                    continue
+                ready = _Ready(state, reporter, reporter.reported(data))
+                if data.version >= 0:
+                    known[cell.filename] = ready
+            if not ready.reporter.is_empty:
+                reporters[ready.file.name] = ready.reporter
+                files.append(ready.file)
         for filename, data in sorted(measured.items(), key=itemgetter(0)):
             if filename not in self.book:
                 files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))

@@ -28,6 +28,7 @@ CORE = {
     "measure": {"coverage_internals", "errors", "results"},
     "compiler": {"cells", "lines", "locations"},
     "results": {"analysis"},
+    "summary": set(),
     "view": set(),
 }
 

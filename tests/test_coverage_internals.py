@@ -6,11 +6,14 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import coverage
 import pytest
+from coverage.results import Numbers
 from kernels import CORES
 
 from ipycov import coverage_internals as internals
@@ -152,6 +155,32 @@ def test_take(make: Callable[..., coverage.Coverage], core: str, branch: bool) -
         cov.stop()
     data = cov.get_data()
     assert taken == sorted((data.arcs(FILE) if branch else data.lines(FILE)) or [])
+
+
+@each_core
+def test_untraced(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """What is called so is not measured by the C tracer; what comes after it is."""
+    cov = make(core)
+    cov.start()
+    space: dict[str, Any] = {"untraced": internals.untraced}
+    run(
+        "def f():\n    return 1\ndef g():\n    x = untraced(f)\n    return x\ny = g()\nz = y", space
+    )
+    cov.stop()
+    lines = set(cov.get_data().lines(FILE) or [])
+    assert lines - {2} == {1, 3, 4, 5, 6, 7}
+    assert core != "ctrace" or 2 not in lines
+
+
+def test_settle() -> None:
+    """The percentages of settled figures are those that coverage.py computes."""
+    for missing in range(4):
+        analysis = SimpleNamespace(numbers=Numbers(n_statements=3, n_missing=missing, precision=1))
+        plain = replace(analysis.numbers)
+        internals.settle(analysis)  # type: ignore[arg-type]
+        assert analysis.numbers.pc_covered == plain.pc_covered
+        assert analysis.numbers.pc_covered_str == plain.pc_covered_str
+        assert (plain + analysis.numbers).n_missing == 2 * missing
 
 
 @each_core

@@ -179,6 +179,34 @@ def test_what_one_run_covered(driver: Driver) -> None:
     assert problems == []
 
 
+def test_what_one_run_covered_after_a_report(driver: Driver) -> None:
+    """What a report on everything knows of a cell does not count for a later run of it."""
+    driver.run("def f(x):\n    if x:\n        return 1\n    return 2")
+    driver.run("f(driver.count)", options=driver.options)
+    assert driver.missing()["In[1]"] == [4]
+    ran = driver.run("f(0)", options=driver.options)
+    assert ran is not None
+    cov, _ = driver.session.report_on(ran)
+    name = next(name for name in cov.get_data().measured_files() if name.endswith("In[1]"))
+    assert sorted(cov.get_data().lines(name)) == [2, 4]
+    assert driver.missing()["In[1]"] == []
+
+
+def test_nothing_is_lost_behind_what_is_untraced(driver: Driver) -> None:
+    """A cell that asks for a report is measured to its end, and so is what called it."""
+    driver.run(
+        "def f():\n"
+        "    driver.session.untraced(driver.session.report)\n"
+        "    return 1\n"
+        "for i in range(2):\n"
+        "    y = f()\n"
+        "if y > 1:\n"
+        "    z = 2"
+    )
+    driver.run("f()")
+    assert driver.missing() == {"In[1]": [7], "In[2]": []}
+
+
 def test_a_line_of_a_cell(driver: Driver) -> None:
     """A line is told apart from the rest of its cell, each time it runs."""
     driver.run("def f(x):\n    if x:\n        return 1\n    return 2")
