@@ -79,6 +79,22 @@ class CellAnalysis:
             raise NotPython(f"coverage.py can't analyse its branches: {error}") from error
         return arcs
 
+    @cached_property
+    def definitions(self) -> dict[int, frozenset[str]]:
+        """The lines that a run of the cell defines or imports something on, with the names.
+
+        Those of a class body go with the name of the class.
+        """
+        found: dict[int, frozenset[str]] = {}
+        for node in self._tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                bound = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+                found[node.lineno] = frozenset(bound - {"*"})
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                lines = _definition_lines(node)
+                found.update(dict.fromkeys(lines, frozenset({node.name})))
+        return {line: names for line, names in found.items() if line in self.statements}
+
     def module_arcs(self, arcs: Iterable[Arc], entry: int) -> set[Arc]:
         """Turn arcs that a cell ran into those that a module with its text runs.
 
@@ -138,6 +154,18 @@ class CellAnalysis:
             start: int = self.parser.first_line(first)
             return start if start in self.parser.first_lines(lines) else lines[0]
         return -1
+
+
+def _definition_lines(node: ast.AST) -> Iterable[int]:
+    """The lines of a `def`, `class` or import, and of those in the body of a class."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield node.lineno
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.lineno
+        yield from (decorator.lineno for decorator in node.decorator_list)
+    if isinstance(node, ast.ClassDef):
+        for each in node.body:
+            yield from _definition_lines(each)
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -17,7 +17,8 @@ class Cell:
     `filename` is the name in its code objects, as coverage.py records it. `typed` is the text as
     the user typed it, `compiled` the text that IPython compiled, None where it is not known. `id`
     is the front end's id of the cell, None where it sends none. `count` is the execution count
-    of its latest run. `counts` are those of all its runs.
+    of its latest run, `ran` when that was, as `time.time` tells it. `measured` tells whether
+    measuring was on in any of its runs.
     """
 
     filename: str
@@ -29,6 +30,8 @@ class Cell:
     python_body: bool = False
     error: str | None = None
     replaced: bool = False
+    ran: float = 0.0
+    measured: bool = False
 
     @property
     def label(self) -> str:

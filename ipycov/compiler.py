@@ -105,6 +105,10 @@ class CellCompiler:
         self._compiled(cell)
         return name
 
+    def add_earlier(self, name: str, typed: str, compiled: str, count: int) -> Cell:
+        """Add a cell to the book whose code was compiled before this compiler was watched."""
+        return self.book.add(_canonical(name), typed, compiled, None, count)
+
     def text_was_cached(self, name: str) -> None:
         """Put a cell whose body is compiled apart into `linecache` with its lines in place."""
         cell = self._cells.get(name)

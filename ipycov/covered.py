@@ -10,6 +10,7 @@ from coverage.results import Analysis, Numbers
 
 from ipycov.coverage_internals import narrowed
 from ipycov.report import Report, ReportingCoverage, ReportOptions
+from ipycov.reporters import CellReporter
 from ipycov.view import Line, Source
 
 
@@ -72,6 +73,7 @@ def _source(name: str, reporter: FileReporter, analysis: Analysis, only: set[int
 
 def _lines(reporter: FileReporter, analysis: Analysis, only: set[int] | None) -> Sequence[Line]:
     missing_branches = analysis.missing_branch_arcs()
+    unmeasured = reporter.unmeasured if isinstance(reporter, CellReporter) else ()
     text = reporter.source().split("\n")
     first, last = (min(only), max(only)) if only else (1, len(text))
     lines = []
@@ -79,7 +81,9 @@ def _lines(reporter: FileReporter, analysis: Analysis, only: set[int] | None) ->
         if only is not None and number not in only and number in analysis.statements:
             continue
         note = ""
-        if number in analysis.excluded:
+        if number in unmeasured:
+            state, note = "before", "ran before measuring"
+        elif number in analysis.excluded:
             state = "excluded"
         elif number in analysis.missing:
             state = "missing"

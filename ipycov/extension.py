@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from ast import literal_eval
 from typing import Any
@@ -10,9 +11,11 @@ from traitlets import Bool, Enum, List, TraitError, Unicode, Union
 from traitlets.config import Config, Configurable
 
 from ipycov.awaits import awaited
+from ipycov.history import earlier_cells
+from ipycov.live_magic import LiveMagic
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
-from ipycov.session import Session
+from ipycov.session import Ran, Session
 from ipycov.store import DIRECTORY, Store
 
 _ATTRIBUTE = "_ipycov"
@@ -101,8 +104,10 @@ class Extension:
         self.shell = shell
         self.traits = _traits(shell)
         store = Store(self.traits.store) if self.traits.store else None
-        self.session = Session(self.traits.options, _say, store)
+        self.session = Session(self.traits.options, _say, store, lambda name: name in shell.user_ns)
+        self.session.notebook.named = lambda: _notebook_path(shell)
         self.magics = CoverageMagics(shell, self.session)
+        self.live = LiveMagic(shell, self.session)
         self._requests: list[tuple[str, Any]] = []
         self._pre_run_cell = self.session.guarded(self.pre_run_cell)
         self._post_run_cell = self.session.guarded(self.post_run_cell)
@@ -110,9 +115,10 @@ class Extension:
     def load(self) -> None:
         """Put the hooks, traits and magics on the shell."""
         shell = self.shell
+        self.session.guarded(self._take_earlier_cells)(shell)
         shell.events.register("pre_run_cell", self._pre_run_cell)
         shell.events.register("post_run_cell", self._post_run_cell)
-        shell.register_magics(self.magics)
+        shell.register_magics(self.magics, self.live)
         shell.configurables.append(self.traits)
         shell.input_transformers_cleanup.insert(0, self.magics.transform)
         shell.input_transformers_post.append(awaited)
@@ -127,18 +133,19 @@ class Extension:
         ):
             if hook in shell.events.callbacks[event]:
                 shell.events.unregister(event, hook)
-        for kind, names in self.magics.magics.items():
-            registered = shell.magics_manager.magics[kind]
-            for name in names:
-                if getattr(registered.get(name), "__self__", None) is self.magics:
-                    del registered[name]
-        shell.magics_manager.registry.pop(type(self.magics).__name__, None)
+        for magics in (self.magics, self.live):
+            for kind, names in magics.magics.items():
+                registered = shell.magics_manager.magics[kind]
+                for name in names:
+                    if getattr(registered.get(name), "__self__", None) is magics:
+                        del registered[name]
+            shell.magics_manager.registry.pop(type(magics).__name__, None)
         for held in (
             shell.configurables,
             shell.input_transformers_cleanup,
             shell.input_transformers_post,
         ):
-            for mine in (self.traits, self.magics, self.magics.transform, awaited):
+            for mine in (self.traits, self.magics, self.live, self.magics.transform, awaited):
                 if mine in held:
                     held.remove(mine)
         self.session.close()
@@ -155,6 +162,11 @@ class Extension:
         """End measuring a cell, and show what it covered if it was run with %%cov."""
         typed = result.info.raw_cell if result is not None else self._last_typed()
         ran = self.session.end(typed, getattr(result, "error_before_exec", None))
+        self._show(ran, typed, result)
+        self.live.cell_ended(ran)
+
+    def _show(self, ran: Ran | None, typed: str, result: Any) -> None:
+        """Show what a cell that was run with %%cov covered."""
         request = None
         while self._requests and ran is not None:
             begun, request = self._requests.pop()
@@ -168,8 +180,25 @@ class Extension:
             self.shell.last_execution_succeeded = False
             self.shell.showtraceback((type(under), under, None))
 
+    def _take_earlier_cells(self, shell: Any) -> None:
+        for cell in earlier_cells(shell):
+            self.session.ran_before(cell.name, cell.typed, cell.compiled, cell.count)
+
     def _last_typed(self) -> str:
         return self._requests[-1][0] if self._requests else ""
+
+
+def _notebook_path(shell: Any) -> str | None:
+    """The path of the notebook that the front end has open, where it tells it.
+
+    VS Code puts it into the namespace; Jupyter's server puts it, from wherever its own root is,
+    into the environment of the kernel, which runs in the notebook's directory.
+    """
+    told = shell.user_ns.get("__vsc_ipynb_file__")
+    if isinstance(told, str):
+        return told
+    name = os.path.basename(os.environ.get("JPY_SESSION_NAME", ""))
+    return os.path.abspath(name) if name.endswith(".ipynb") else None
 
 
 def _traits(shell: Any) -> IPyCov:

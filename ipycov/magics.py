@@ -28,7 +28,7 @@ from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
 from ipycov.measure import Options
-from ipycov.report import FORMATS, Problem, Report, ReportOptions
+from ipycov.report import FORMATS, Report, ReportOptions
 from ipycov.session import Ran, Session
 
 #: The columns that a report can be sorted by, as coverage.py calls them.
@@ -167,7 +167,8 @@ class CoverageMagics(Magics):
             cov, problems = self._session.report()
             report = Report(cov, options)
             path = _unquoted(arguments.output) if arguments.output else None
-            total = self._show_report(report, arguments.format, path, problems)
+            notes = [*map(str, problems), *self._session.remarks(cov)]
+            total = self._show_report(report, arguments.format, path, notes)
             report.check_threshold(total)
         except UnderThreshold:
             raise
@@ -284,9 +285,8 @@ class CoverageMagics(Magics):
     # ---------------------------------------------------------------- private
 
     def _show_report(
-        self, report: Report, format: str, path: str | None, problems: Sequence[Problem]
+        self, report: Report, format: str, path: str | None, notes: Sequence[str]
     ) -> float:
-        notes = [str(problem) for problem in problems]
         if path is not None or format in ("json", "xml", "lcov"):
             written, total = report.write(format, path)
             print("\n".join([f"Wrote {format} report to {written}", *notes]))

@@ -20,13 +20,22 @@ class CellReporter(FileReporter):
     """Reports on one cell. Its lines are the cell's typed lines, 1-based.
 
     `filename` is where the cell would be if it were a file in `directory`, for patterns to match.
+    `unmeasured` are lines that are known to have run before measuring began. They are reported as
+    lines that are left out are, for nothing measured them.
     """
 
-    def __init__(self, cell: Cell, directory: str, analysis: CellAnalysis) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        directory: str,
+        analysis: CellAnalysis,
+        unmeasured: frozenset[int] = frozenset(),
+    ) -> None:
         super().__init__(directory)
         self.cell = cell
         self.translation = cell.translation
         self.analysis = analysis
+        self.unmeasured = unmeasured
         self._directory = directory
         self._named: tuple[int, str] = (-1, "")
         self._reported: ReportedFile | None = None
@@ -93,10 +102,10 @@ class CellReporter(FileReporter):
         return self.translation.own | headers
 
     def lines(self) -> set[int]:
-        return self.analysis.statements - self._no_statements
+        return self.analysis.statements - self._no_statements - self.unmeasured
 
     def excluded_lines(self) -> set[int]:
-        return self.analysis.excluded
+        return self.analysis.excluded | self.unmeasured
 
     def translate_lines(self, lines: Iterable[int]) -> set[int]:
         return self.analysis.parser.translate_lines(lines) - self._no_statements

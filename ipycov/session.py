@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -21,6 +22,7 @@ from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
+from ipycov.freshness import ModuleStamps, NotebookFile
 from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
@@ -59,7 +61,7 @@ class Ran:
 class _Ready(NamedTuple):
     """A cell ready to be reported, and what it is that when it changes makes it ready no more."""
 
-    state: tuple[Cell, Translation, int, int]
+    state: tuple[Cell, Translation, int, bool, int]
     reporter: CellReporter
     file: ReportedFile
 
@@ -68,7 +70,8 @@ class Session:
     """Measures the cells of one shell.
 
     `options` gives the options for the next cell; `say` shows the user one line. What is measured
-    is kept in `store` too, where there is one.
+    is kept in `store` too, where there is one. `defined` tells whether the user's namespace has a
+    name.
     """
 
     def __init__(
@@ -76,11 +79,15 @@ class Session:
         options: Callable[[], Options],
         say: Callable[[str], None],
         store: Store | None = None,
+        defined: Callable[[str], bool] = lambda name: True,
     ) -> None:
         self.options = options
         self._store = store
+        self._defined = defined
         self._say = say
         self._said: set[str] = set()
+        self._stamps = ModuleStamps()
+        self.notebook = NotebookFile(os.getcwd())
         self.book = CellBook()
         self.compiler = CellCompiler(self.book, self.guarded(self._compiled))
         self.measuring = True
@@ -94,6 +101,12 @@ class Session:
         self._typed: list[str] = []
         self._parts = 0
         self._compiled_cells: list[Cell] = []
+        self._earlier: dict[str, Cell] = {}  # not in the store yet
+
+    def ran_before(self, name: str, typed: str, compiled: str, count: int) -> None:
+        """A cell that ran before this session began, whose code is compiled under `name`."""
+        cell = self.compiler.add_earlier(name, typed, compiled, count)
+        self._earlier[cell.filename] = cell
 
     # ------------------------------------------------------------ running cells
 
@@ -178,6 +191,7 @@ class Session:
             measurement.close()
         self._measurements.clear()
         self._collected = Collected()
+        self._stamps = ModuleStamps()
         if running is not None and options is not None:
             self._start(options, self._running[-1].context if self._running else "")
 
@@ -216,6 +230,8 @@ class Session:
             return
         ran = self._running[-1]
         ran.cell = cell
+        cell.ran = time.time()
+        cell.measured |= self._active is not None
         self._compiled_cells.append(cell)
         outermost = len(self._running) == 1
         ran.context = self._running[0].context or label_of(cell.count)
@@ -230,10 +246,13 @@ class Session:
         """Keep what a cell covered where it outlives the kernel."""
         cells, self._compiled_cells = self._compiled_cells, []
         new = [taken for each in self._measurements.values() for taken in each.new()]
+        self._stamps.ran({name for taken in new for name in taken.files if name not in self.book})
         if self._store is None:
             return
         try:
             for taken in new:
+                earlier = self._earlier.keys() & taken.files.keys()
+                cells += [self._earlier.pop(name) for name in sorted(earlier)]
                 self._store.add(cells, taken.context, taken.measured())
                 cells = []
         except OSError as error:
@@ -312,10 +331,39 @@ class Session:
         problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
         return cov, [*problems, *_unimported(ran.measurement)]
 
+    def idle(self) -> bool:
+        """Whether no cell is running."""
+        return not self._running
+
+    def never_run(self) -> tuple[str, int]:
+        """The name of the notebook file, where it is known, and how many cells it has not run."""
+        return self.notebook.never_run(self.book)
+
+    def states(self) -> dict[str, str]:
+        """What is to be known of cells beyond their figures, by their names in reports."""
+        states = {cell.label: "ran before measuring" for cell in self.book if not cell.measured}
+        stale = self.notebook.stale(self.book)
+        return states | {cell.label: "stale: edited since it ran" for cell in stale}
+
+    def remarks(self, cov: ReportingCoverage) -> list[str]:
+        """Lines on what in the report that `cov` is to make may not be true any more."""
+        said = []
+        for cell in self.book:
+            ready = None if cell.measured else self._ready_for(cov).get(cell.filename)
+            if ready is not None and ready.reporter.unmeasured:
+                lines = ", ".join(map(str, sorted(ready.reporter.unmeasured)))
+                said.append(f"{cell.label}: ran before measuring began: {lines}")
+        stale = self.notebook.stale(self.book)
+        said += [f"{cell.label} was edited since it ran: run it again" for cell in stale]
+        return said + self._stamps.remarks(cov.relative_name)
+
     def reporter(self, cell: Cell) -> CellReporter | str:
         """The reporter for a cell, or why there is none."""
         cov = self._reporting_for(self.options())
         return self._reporter(cell, cov, cov.exclusions())
+
+    def _ready_for(self, cov: ReportingCoverage) -> dict[str, _Ready]:
+        return self._ready.setdefault(cov.exclusions(), {})
 
     def _reporter(
         self, cell: Cell, cov: ReportingCoverage, exclusions: Exclusions
@@ -323,7 +371,9 @@ class Session:
         reporters = self._reporters.setdefault(exclusions, {})
         known = reporters.get(cell.filename)
         if isinstance(known, CellReporter) and (
-            known.cell is not cell or known.translation is not cell.translation
+            known.cell is not cell
+            or known.translation is not cell.translation
+            or (known.unmeasured and cell.measured)
         ):
             known = None
         if known is None:
@@ -332,9 +382,15 @@ class Session:
             except NotPython as error:
                 known = f"it can't be analysed: {error}"
             else:
-                known = CellReporter(cell, cov.base, analysis)
+                unmeasured = frozenset() if cell.measured else self._known_to_have_run(analysis)
+                known = CellReporter(cell, cov.base, analysis, unmeasured)
             reporters[cell.filename] = known
         return known
+
+    def _known_to_have_run(self, analysis: CellAnalysis) -> frozenset[int]:
+        """The lines of a cell that was not measured which have left what they define."""
+        defined = analysis.definitions.items()
+        return frozenset(line for line, names in defined if all(map(self._defined, names)))
 
     def _reporting_for(self, options: Options) -> ReportingCoverage:
         options = options.for_reporting()
@@ -370,14 +426,14 @@ class Session:
         problems: list[Problem] = []
         measured = collected.files()
         exclusions = cov.exclusions()
-        known = self._ready.setdefault(exclusions, {})
+        known = self._ready_for(cov)
         for cell in self.book:
             data = measured.get(cell.filename)
             if data is None or not data.lines:
                 if cell.error is not None:
                     problems.append(Problem(cell.label, cell.error))
                 continue
-            state = (cell, cell.translation, cell.count, data.version)
+            state = (cell, cell.translation, cell.count, cell.measured, data.version)
             ready = known.get(cell.filename)
             if ready is None or ready.state != state:
                 reporter = self._reporter(cell, cov, exclusions)

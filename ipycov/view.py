@@ -22,6 +22,7 @@ STATES = {
     "missing": ("!", "missed", "#c62828"),
     "partial": ("~", "partial", "#b26a00"),
     "excluded": ("-", "excluded", "#757575"),
+    "before": (":", "ran before measuring", "#757575"),
     "": (" ", "", "transparent"),
 }
 

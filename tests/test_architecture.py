@@ -15,7 +15,7 @@ PACKAGE = Path(ipycov.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
 #: The only modules that know a live shell.
-EDGE = {"extension", "magics"}
+EDGE = {"extension", "history", "live_magic", "magics"}
 
 #: The core takes values and returns values: what it may import of ipycov.
 CORE = {
@@ -92,7 +92,7 @@ def test_no_arrow_back(module: str) -> None:
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in EDGE])
 def test_nothing_depends_on_the_extension(module: str) -> None:
     """Only the two entry points of the extension in `ipycov` itself lead to it."""
-    back = imports(module, top=module == "__init__") & {"ipycov.extension", "ipycov.magics"}
+    back = imports(module, top=module == "__init__") & {f"ipycov.{name}" for name in EDGE}
     assert not back
 
 

@@ -173,7 +173,7 @@ def test_each_message_is_explained():
 
 def test_the_changelog_has_a_line_for_each_magic_and_command():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    magics = (ROOT / "ipycov" / "magics.py").read_text(encoding="utf-8")
+    magics = "".join(path.read_text(encoding="utf-8") for path in SOURCES if "magic" in path.name)
     names = re.findall(r"@line(?:_cell)?_magic\n    def (\w+)", magics)
     assert names
     assert [name for name in names if f"%{name}`" not in changelog] == []

@@ -39,9 +39,12 @@ class Magic(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
+        from ipycov.live_magic import LiveMagic
         from ipycov.magics import CoverageMagics
 
-        manual = getattr(CoverageMagics, self.arguments[0]).__doc__
+        name = self.arguments[0]
+        owner = CoverageMagics if hasattr(CoverageMagics, name) else LiveMagic
+        manual = getattr(owner, name).__doc__
         text = "\n".join(line.rstrip() for line in manual.removeprefix("::\n").split("\n"))
         block = nodes.literal_block(text.strip("\n"), text.strip("\n"))
         block["language"] = "text"

@@ -1,0 +1,96 @@
+"""Whether what was measured is still true of modules and notebooks as they are now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from kernels import Notebook
+
+from ipycov.cells import Cell
+from ipycov.freshness import ModuleStamps, NotebookFile
+
+
+def saved(path: Path, texts: dict[str, str], at: float) -> None:
+    """Save a notebook with cells of these ids and texts."""
+    cells = [nbformat.v4.new_code_cell(text, id=id) for id, text in texts.items()]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    os.utime(path, (at, at))
+
+
+def cell(id: str | None, text: str, ran: float) -> Cell:
+    return Cell(f"<{id}>", text, id=id, ran=ran)
+
+
+def test_a_module_that_changes(tmp_path: Path) -> None:
+    """A change is said as long as nothing of the new text ran, and then that data is mixed."""
+    module = tmp_path / "lib.py"
+    module.write_text("x = 1\n")
+    stamps = ModuleStamps()
+    stamps.ran([str(module)])
+    stamps.ran([str(module)])
+    assert stamps.remarks(os.path.basename) == []
+    module.write_text("x = 1\ny = 2\n")
+    assert stamps.remarks(os.path.basename) == [
+        "lib.py has changed since its lines were measured: import it anew"
+    ]
+    stamps.ran([str(module)])
+    assert "lib.py was changed while it was measured" in stamps.remarks(os.path.basename)[0]
+    module.unlink()
+    assert "has changed" in stamps.remarks(os.path.basename)[0]
+
+
+def test_stale_cells(tmp_path: Path) -> None:
+    """A cell is stale once another text of it is saved; one that is not saved yet is not."""
+    cells = [cell("a", "x = 1", 100), cell("b", "y = 1", 100), cell("c", "z = 1", 300)]
+    saved(tmp_path / "n.ipynb", {"a": "x = 1", "b": "y = 2", "c": "z = 2"}, 200)
+    file = NotebookFile(str(tmp_path))
+    assert [each.id for each in file.stale(cells)] == ["b"]
+    saved(tmp_path / "n.ipynb", {"a": "x = 2", "b": "y = 1"}, 400)
+    assert [each.id for each in file.stale(cells)] == ["a"]
+
+
+def test_without_ids_nothing_is_known(tmp_path: Path) -> None:
+    saved(tmp_path / "n.ipynb", {"a": "x = 1"}, 200)
+    file = NotebookFile(str(tmp_path))
+    assert file.stale([cell(None, "x = 2", 100)]) == []
+    assert file.never_run([cell(None, "x = 2", 100)]) == ("", 0)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_which_notebook(tmp_path: Path, named: bool) -> None:
+    """The one that the front end names, else the one that has the cells' ids."""
+    saved(tmp_path / "m.ipynb", {"other": "x = 3", "more": "x = 4"}, 200)
+    saved(tmp_path / "n.ipynb", {"a": "x = 2", "b": "x = 3"}, 200)
+    (tmp_path / "bad.ipynb").write_text("{")
+    path = str(tmp_path / "m.ipynb") if named else None
+    file = NotebookFile(str(tmp_path), lambda: path)
+    assert file.never_run([cell("a", "x = 1", 100)]) == (
+        ("m.ipynb", 2) if named else ("n.ipynb", 1)
+    )
+
+
+def test_a_notebook_that_is_gone(tmp_path: Path) -> None:
+    saved(tmp_path / "n.ipynb", {"a": "x = 2"}, 200)
+    file = NotebookFile(str(tmp_path))
+    assert file.stale([cell("a", "x = 1", 100)])
+    (tmp_path / "n.ipynb").unlink()
+    assert file.stale([cell("a", "x = 1", 100)]) == []
+
+
+def test_a_report_says_that_a_module_changed(notebook: Notebook) -> None:
+    module = notebook.write("lib_fresh.py", "def f():\n    return 1")
+    notebook.must("import lib_fresh\nlib_fresh.f()")
+    assert "lib_fresh" not in notebook.must("%coverage_report").text.partition("TOTAL")[2]
+    module.write_text("def f():\n    x = 1\n    return x\n")
+    said = "lib_fresh.py has changed since its lines were measured"
+    assert said in notebook.must("%coverage_report").text
+    notebook.must("import importlib\nimportlib.reload(lib_fresh).f()")
+    assert (
+        "lib_fresh.py was changed while it was measured" in notebook.must("%coverage_report").text
+    )
+    notebook.must("%coverage_erase")
+    notebook.must("importlib.reload(lib_fresh).f()")
+    assert "changed" not in notebook.must("%coverage_report").text

@@ -1,0 +1,149 @@
+"""The live view: one display that each later cell brings up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import nbformat
+from coverage.results import Numbers
+from kernels import Notebook, needs_cell_ids
+
+from ipycov.live import LiveView
+
+
+def analysis(statements: int, missing: int) -> Any:
+    """What coverage.py says of a file, as far as the view asks."""
+    numbers = Numbers(n_files=1, n_statements=statements, n_missing=missing)
+    text = ", ".join(map(str, range(1, missing + 1)))
+    return SimpleNamespace(numbers=numbers, missing_formatted=lambda branches: text)
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_a_row_for_each_cell() -> None:
+    """Each cell has a row with its percentage and what it missed, also as text without styles."""
+    shown = LiveView().shown({"In[1]": analysis(4, 1), "In[2]": analysis(2, 0)}, ["In[2]"])
+    text = text_of(shown.html)
+    assert "In[1] 75% 4 1" in text
+    assert "In[2] 100% 2 just ran" in text
+    assert "Covered: 83%, 6 statements, 1 missed; In[2] 100%" in shown.plain
+    assert "**Covered: 83%" in shown.markdown
+    assert "<script" not in shown.html
+
+
+def test_the_change_since_the_last_cell() -> None:
+    view = LiveView()
+    first = analysis(4, 2)
+    assert "(" not in view.shown({"In[1]": first}).plain
+    assert "67% (+16.7)" in view.shown({"In[1]": first, "In[2]": analysis(2, 0)}).plain
+    assert "(no change)" in view.shown({"In[1]": first, "In[2]": analysis(2, 0)}).plain
+    assert "50% (-16.7)" in view.shown({"In[1]": first}).plain
+
+
+def test_rows_follow_what_they_tell() -> None:
+    """A row is kept while nothing of it has changed, and no longer."""
+    view, same = LiveView(), analysis(2, 1)
+    assert "just ran" in view.shown({"In[1]": same}, ["In[1]"]).html
+    assert "just ran" not in view.shown({"In[1]": same}).html
+    assert "stale" in view.shown({"In[1]": same}, states={"In[1]": "stale"}).html
+    assert "stale" not in view.shown({"In[1]": same}).html
+    assert "100%" in view.shown({"In[1]": analysis(2, 0)}).html
+
+
+def test_nothing_measured_yet() -> None:
+    assert LiveView().shown({}).plain == "Covered: nothing was measured yet"
+
+
+def test_hostile_names_are_text() -> None:
+    html = LiveView().shown({"<img src=x>\x1b[31m": analysis(1, 1)}).html
+    assert "<img" not in html
+    assert "\x1b" not in html
+
+
+def test_the_live_view(notebook: Notebook) -> None:
+    """It shows each later cell, and nothing once it is off."""
+    first = notebook.must("%coverage_live")
+    assert "nothing was measured yet" in first.text
+    later = notebook.must("if later_undefined_is := 0:\n    y = 1")
+    assert f"{later.label} 50%" in text_of(later.html)
+    assert len(later.displays) == 1
+    failed = notebook.run("z = 1\n1 / 0\nz = 2")
+    assert f"{failed.label} 67%" in text_of(failed.html)
+    notebook.must("%coverage_live --off")
+    assert notebook.must("z = 3").displays == []
+
+
+def test_only_one_display_is_live(notebook: Notebook) -> None:
+    notebook.must("%coverage_live")
+    notebook.must("%coverage_live")
+    assert len(notebook.must("z = 3").displays) == 1
+
+
+def test_cells_that_run_cells_update_once(notebook: Notebook) -> None:
+    notebook.must("%coverage_live")
+    reply = notebook.must("_ = get_ipython().run_cell('x = 1')")
+    assert len(reply.displays) == 1
+
+
+def test_unloading_ends_it(notebook: Notebook) -> None:
+    notebook.must("%coverage_live")
+    notebook.must("%unload_ext ipycov")
+    assert notebook.must("z = 3").displays == []
+    assert "coverage_live" in notebook.run("%coverage_live").said
+
+
+def test_wrong_usage(notebook: Notebook) -> None:
+    assert "unrecognized arguments: --on" in notebook.run("%coverage_live --on").said
+
+
+@needs_cell_ids
+def test_stale_and_never_run(notebook: Notebook) -> None:
+    """A cell edited in the saved notebook since it ran is stale; others there never ran."""
+    file = notebook.directory / "live.ipynb"
+    cells = [nbformat.v4.new_code_cell(text, id=f"live{n}") for n, text in enumerate("xyz")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
+    notebook.must("%unload_ext ipycov")
+    notebook.load()
+    notebook.must("x = 1", "live0")
+    ran = notebook.must("y = 1", "live1")
+    shown = notebook.must("%coverage_live", "watch")
+    assert "live.ipynb has 1 cell that has not run" in text_of(shown.html)
+    document = json.loads(file.read_text())
+    document["cells"][0]["source"] = ["x = 1"]
+    document["cells"][1]["source"] = ["y = 2"]
+    document["cells"][2]["source"] = ["z = 1"]
+    file.write_text(json.dumps(document))
+    os.utime(file, (2**32, 2**32))
+    later = notebook.must("z = 1", "live2")
+    assert f"{ran.label} 100% 1 stale: edited since it ran" in text_of(later.html)
+    report = notebook.must("%coverage_report", "watch").text
+    assert f"{ran.label} was edited since it ran: run it again" in report
+    assert f"{later.label} was edited" not in report
+
+
+def test_a_cell_from_before_loading(fresh: Notebook) -> None:
+    """Its functions are measured; what defined them ran before and is not missed."""
+    label = fresh.cell("import os\nclass A:\n    def f(self, x):\n        if x:\n            y = 1")
+    fresh.must("%load_ext ipycov")
+    fresh.must("A().f(0)")
+    entry = fresh.report()[label]
+    assert (entry["executed_lines"], entry["missing_lines"]) == ([4], [5])
+    assert entry["excluded_lines"] == [1, 2, 3]
+    assert f"{label}: ran before measuring began: 1, 2, 3" in fresh.must("%coverage_report").text
+    assert "ran before measuring" in fresh.must("%coverage_report html").html
+
+
+def test_a_cell_that_ran_while_measuring_was_off(notebook: Notebook) -> None:
+    notebook.must("%coverage_stop")
+    label = notebook.run("def off_f():\n    return 1\n1 / 0\ndef off_g():\n    return 1").label
+    notebook.must("%coverage_start")
+    notebook.must("off_f()")
+    entry = notebook.report()[label]
+    assert entry["excluded_lines"] == [1]
+    assert entry["missing_lines"] == [3, 4, 5]
