@@ -6,11 +6,11 @@ A test per function fails when coverage.py changes what it relies on. Parsing, i
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FrameType
 from typing import Any, TypeVar
@@ -121,6 +121,12 @@ def relative_filename(filename: str) -> str:
     from coverage.files import relative_filename as relative
 
     return relative(filename)
+
+
+def renaming(cov: coverage.Coverage) -> Callable[[str], str]:
+    """What `[paths]` calls a file of the data: its name here where it has another, else its own."""
+    aliases = cov._make_aliases()
+    return functools.cache(lambda path: aliases.map(path))
 
 
 def exclusions(cov: coverage.Coverage) -> Exclusions:
@@ -322,11 +328,11 @@ def multiline_map(text: str) -> dict[int, int]:
 class _SettledNumbers(Numbers):
     """The figures of a file that is analysed: coverage.py computes a percentage at each look."""
 
-    @cached_property
+    @functools.cached_property
     def pc_covered(self) -> float:
         return super().pc_covered
 
-    @cached_property
+    @functools.cached_property
     def pc_covered_str(self) -> str:
         return super().pc_covered_str
 

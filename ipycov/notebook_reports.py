@@ -23,7 +23,7 @@ from ipycov.notebook_data import ALONE, RECORD, layout, measured_in
 from ipycov.notebooks import Notebook
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, ReportedFile
-from ipycov.store import DIRECTORY
+from ipycov.store import DIRECTORY, merge
 
 
 class _NotReported(FileReporter):
@@ -52,6 +52,8 @@ class NotebookFiles:
     def __init__(self, cov: Any) -> None:
         self._cov = cov
         self._said: set[str] = set()
+        self._records: dict[str, list[re.Match[str]]] = {}
+        self._records_of: tuple[Any, int] = (None, 0)
 
     def reporter(self, filename: str) -> FileReporter:
         """The reporter for a file that a data file leaves to the plugin."""
@@ -101,17 +103,32 @@ class NotebookFiles:
     def _recorded(self, filename: str) -> _Recorded:
         recorded = _Recorded()
         data = self._cov.get_data()
-        for name in data.measured_files():
-            found = RECORD.fullmatch(name)
-            if found is None or found["notebook"] != filename:
-                continue
+        for found in self._records_for(filename):
             if found["kind"] == "layout":
                 recorded.layouts.add(found["digest"])
                 continue
-            recorded.cells[found["digest"]] = measured_in(data, name)
+            merge(recorded.cells, found["digest"], measured_in(data, found.string))
             if found["kind"] == "python":
                 recorded.python.add(found["digest"])
         return recorded
+
+    def _records_for(self, filename: str) -> list[re.Match[str]]:
+        """The names of the records of a notebook.
+
+        `[paths]` renames what exists under its new name, which a record does not: those of
+        notebooks that were renamed go with the name that theirs have now.
+        """
+        data = self._cov.get_data()
+        names = data.measured_files()
+        if self._records_of != (data, len(names)):
+            self._records_of = data, len(names)
+            self._records = {}
+            renamed = coverage_internals.renaming(self._cov)
+            for name in sorted(names):
+                found = RECORD.fullmatch(name)
+                if found is not None:
+                    self._records.setdefault(renamed(found["notebook"]), []).append(found)
+        return self._records.get(filename, [])
 
     def _exclusions(self) -> Exclusions:
         return coverage_internals.exclusions(self._cov)

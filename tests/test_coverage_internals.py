@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -279,6 +280,17 @@ def test_exclusions(make: Callable[..., coverage.Coverage], tmp_path: Path) -> N
     assert re.search(found.exclude, "x = 1  # pragma: no cover")
     assert found.partial.startswith("(?:c)|(?:")
     assert re.search(found.partial, "while True:")
+
+
+def test_renaming(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
+    """What `[paths]` calls files that exist by their new name; others keep theirs."""
+    (tmp_path / "a.ipynb").touch()
+    config = tmp_path / "config"
+    config.write_text(f"[paths]\nhere =\n    {tmp_path}\n    /elsewhere\n")
+    renamed = internals.renaming(make(config_file=str(config)))
+    assert renamed("/elsewhere/a.ipynb") == os.path.realpath(tmp_path / "a.ipynb")
+    assert renamed("/elsewhere/b.ipynb") == "/elsewhere/b.ipynb"
+    assert renamed("/other/a.ipynb") == "/other/a.ipynb"
 
 
 def test_relative_filename() -> None:

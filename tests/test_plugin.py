@@ -215,6 +215,26 @@ def test_relative_files(tmp_path: Path) -> None:
     assert "nbs/a.ipynb" in files
 
 
+@pytest.mark.parametrize("moved_cells", [False, True])
+def test_paths(moved_cells: bool, tmp_path: Path) -> None:
+    """`[paths]` brings data of a notebook home from another directory, records and all."""
+    (tmp_path / "ci").mkdir()
+    there = Project(tmp_path / "ci")
+    there.python("coverage", "run", "-m", *RUNNERS["nbmake"])
+    there.python("coverage", "combine")
+    (tmp_path / "home").mkdir()
+    here = Project(tmp_path / "home", config=f"[paths]\nhome =\n    {tmp_path}/home\n    */ci\n")
+    if moved_cells:
+        notebook = nbformat.read(here.notebook, 4)
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
+        nbformat.write(notebook, here.notebook)
+    here.python("coverage", "combine", str(tmp_path / "ci" / ".coverage"))
+    files = here.report()
+    assert files["a.ipynb"]["missing_lines"] == [line_of(here.notebook, "    return None")]
+    assert files["lib.py"]["missing_lines"] == [3]
+    assert not [name for name in files if "ci" in Path(name).parts]
+
+
 def test_diff_cover(tmp_path: Path) -> None:
     """diff-cover names the changed line of a notebook's cell that nothing ran."""
     project = Project(tmp_path)
