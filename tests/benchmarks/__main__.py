@@ -49,7 +49,7 @@ def section(rounds: int, reports: int) -> Iterable[str]:
     yield ""
     yield from table("cell", "measured", "ipycov", "coverage.py", "ipytest.cov", "bound", "")
     with tempfile.TemporaryDirectory() as directory:
-        for each in overheads(Path(directory), rounds):
+        for each in overheads(Path(directory), 3 * rounds):
             yield row(
                 each.workload,
                 "branches" if each.branch else "lines",
