@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ipycov.lines import Translation, translate
@@ -26,6 +26,7 @@ class Cell:
     compiled: str | None = None
     id: str | None = None
     count: int = 0
+    counts: set[int] = field(default_factory=set)
     nested: int = 0
     python_body: bool = False
     error: str | None = None
@@ -93,6 +94,18 @@ class CellBook:
         """The cell whose code is compiled under `filename`, replaced or not."""
         return self._by_filename.get(filename)
 
+    def names_of_runs(self) -> dict[str, str]:
+        """What the cell of each run is called now, by the label that it had in the run.
+
+        The runs of texts that were replaced are runs of the cell that holds another text now.
+        """
+        names = {}
+        for cell in self._by_filename.values():
+            if not cell.nested:
+                now = self._by_id.get(cell.id, cell) if cell.id is not None else cell
+                names.update(dict.fromkeys(map(label_of, cell.counts), now.label))
+        return names
+
     def filename_for(self, filename: str, typed: str, id: str | None) -> str:
         """A name for a cell's code that no other cell has.
 
@@ -118,6 +131,7 @@ class CellBook:
         cell.replaced = False
         cell.error = None
         cell.count = count
+        cell.counts.add(count)
         if id is not None:
             before = self._by_id.get(id)
             if before is not None and before is not cell:

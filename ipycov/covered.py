@@ -1,17 +1,25 @@
-"""What a run covered, as sources to show: the cell itself and each function that it reached."""
+"""What was covered, as sources to show: a cell, a module, and each function that a run reached."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from coverage.exceptions import CoverageException
-from coverage.plugin import FileReporter
+from coverage.plugin import CodeRegion, FileReporter
 from coverage.results import Analysis, Numbers
 
 from ipycov.coverage_internals import narrowed
+from ipycov.lines import rows
 from ipycov.report import Report, ReportingCoverage, ReportOptions
 from ipycov.reporters import CellReporter
+from ipycov.results import whole_contexts
 from ipycov.view import Line, Source
+
+#: The contexts that ran each statement of a file.
+Contexts = Mapping[int, Collection[str]]
+
+_UNKNOWN: Contexts = MappingProxyType({})
 
 
 def by_run(
@@ -24,13 +32,28 @@ def by_run(
     own: list[Source] = []
     elsewhere: list[Source] = []
     for reporter, analysis in Report(cov, ReportOptions()).analysed():
+        contexts = cov.contexts_of(analysis.filename)
         if reporter.relative_filename() != cell:
-            elsewhere += reached(reporter, analysis)
+            elsewhere += reached(reporter, analysis, contexts=contexts)
         elif line is None:
-            own.append(whole(reporter, analysis))
+            others = {each for ran in contexts.values() for each in whole_contexts(ran)} - {cell}
+            own.append(whole(reporter, analysis, contexts if others else _UNKNOWN))
         else:
-            own += reached(reporter, analysis, line)
+            own += reached(reporter, analysis, line, contexts)
     return own, elsewhere
+
+
+def reported(cov: ReportingCoverage, report: Report) -> tuple[list[Source], Source]:
+    """Each file of a report that it does not skip, and the figures of all of them."""
+    analysed = report.analysed()
+    with_contexts, skip_covered = report.options.show_contexts, report.skips_covered()
+    shown = [
+        whole(reporter, analysis, cov.contexts_of(analysis.filename) if with_contexts else {})
+        for reporter, analysis in analysed
+        if not (skip_covered and analysis.numbers.pc_covered == 100)
+    ]
+    numbers: Numbers = sum((analysis.numbers for _, analysis in analysed), Numbers())
+    return shown, Source("", numbers, ())
 
 
 def percentage(sources: Iterable[Source]) -> float:
@@ -39,43 +62,69 @@ def percentage(sources: Iterable[Source]) -> float:
     return total.pc_covered
 
 
-def whole(reporter: FileReporter, analysis: Analysis) -> Source:
+def whole(reporter: FileReporter, analysis: Analysis, contexts: Contexts = _UNKNOWN) -> Source:
     """All of a file."""
-    return _source(reporter.relative_filename(), reporter, analysis, None)
+    return _source(reporter.relative_filename(), reporter, analysis, None, contexts)
+
+
+def functions(reporter: FileReporter) -> list[CodeRegion]:
+    """The functions of a file, in the order of their lines; none where coverage.py finds none."""
+    try:
+        regions = [region for region in reporter.code_regions() if region.kind == "function"]
+    except (CoverageException, SyntaxError):
+        return []
+    return sorted(regions, key=lambda region: region.start)
 
 
 def reached(
-    reporter: FileReporter, analysis: Analysis, line: int | None = None
+    reporter: FileReporter,
+    analysis: Analysis,
+    line: int | None = None,
+    contexts: Contexts = _UNKNOWN,
 ) -> Iterable[Source]:
     """The functions of a file that ran, and its top level, or `line` of it, if that did."""
-    try:
-        functions = [region for region in reporter.code_regions() if region.kind == "function"]
-    except (CoverageException, SyntaxError):
-        functions = []
+    found = functions(reporter)
     name = reporter.relative_filename()
-    inside = {line for region in functions for line in region.lines}
+    inside = {line for region in found for line in region.lines}
     everything = analysis.statements | analysis.excluded
     outside = everything - inside if line is None else everything & {line}
-    functions.sort(key=lambda region: region.start)
-    names = [name, *(f"{name} {region.name}" for region in functions)]
-    regions = [outside, *(region.lines - {line} for region in functions)]
-    for title, lines, part in zip(names, regions, narrowed(analysis, regions), strict=True):
+    names = [name, *(f"{name} {region.name}" for region in found)]
+    regions = [outside, *(region.lines - {line} for region in found)]
+    starts = [None, *(region.start for region in found)]
+    parts = zip(names, regions, starts, narrowed(analysis, regions), strict=True)
+    for title, lines, start, part in parts:
         if part.executed & part.statements:
-            yield _source(title, reporter, part, lines)
+            yield _source(title, reporter, part, lines, contexts, start)
 
 
-def _source(name: str, reporter: FileReporter, analysis: Analysis, only: set[int] | None) -> Source:
-    numbers = analysis.numbers
+def _source(
+    name: str,
+    reporter: FileReporter,
+    analysis: Analysis,
+    only: set[int] | None,
+    contexts: Contexts,
+    start: int | None = None,
+) -> Source:
     return Source(
-        name, numbers, _lines(reporter, analysis, only), analysis.missing_formatted(branches=True)
+        name,
+        analysis.numbers,
+        _lines(reporter, analysis, only, contexts, start),
+        analysis.missing_formatted(branches=True),
     )
 
 
-def _lines(reporter: FileReporter, analysis: Analysis, only: set[int] | None) -> Sequence[Line]:
+def _lines(
+    reporter: FileReporter,
+    analysis: Analysis,
+    only: set[int] | None,
+    contexts: Contexts,
+    start: int | None,
+) -> Sequence[Line]:
+    """The lines of `only`, with what stands between them, and before them from `start` on."""
     missing_branches = analysis.missing_branch_arcs()
     unmeasured = reporter.unmeasured if isinstance(reporter, CellReporter) else ()
-    text = reporter.source().split("\n")
-    first, last = (min(only), max(only)) if only else (1, len(text))
+    text = rows(reporter.source())
+    first, last = (start or min(only), max(only)) if only else (1, len(text))
     lines = []
     for number in range(first, min(last, len(text)) + 1):
         if only is not None and number not in only and number in analysis.statements:
@@ -94,7 +143,8 @@ def _lines(reporter: FileReporter, analysis: Analysis, only: set[int] | None) ->
             )
         else:
             state = "run" if number in analysis.statements else ""
-        lines.append(Line(number, text[number - 1].rstrip("\r"), state, note))
+        ran_by = tuple(whole_contexts(contexts.get(number, ()))) if state else ()
+        lines.append(Line(number, text[number - 1], state, note, ran_by))
     while lines and not lines[-1].text.strip():
         lines.pop()
     return lines

@@ -22,13 +22,13 @@ from IPython.core.magic import (
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from ipycov import covered, view
+from ipycov import covered, inline, ran_by, view
 from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
 from ipycov.measure import Options
-from ipycov.report import FORMATS, Report, ReportOptions
+from ipycov.report import FORMATS, Report, ReportingCoverage, ReportOptions
 from ipycov.session import Ran, Session
 
 #: The columns that a report can be sorted by, as coverage.py calls them.
@@ -37,6 +37,7 @@ _COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
 _NOTHING_TO_RUN = (
     "there is nothing to run: give a statement after %cov, or a cell below %%cov; %%cov? explains"
 )
+_CELLS_ARE_SHOWN = "--cells shows a table in the notebook: give it without a format and without -o"
 
 
 def _percentage(given: str) -> float:
@@ -136,6 +137,12 @@ class CoverageMagics(Magics):
         default=None,
         help="Tell which cells ran each line, in html and json.",
     )
+    @argument(
+        "--cells",
+        action="store_true",
+        help="Show what each cell covered instead: how many lines, how many that no other cell "
+        "did, and which functions.",
+    )
     @argument("--precision", type=_digits, metavar="N", help="Digits after the decimal point.")
     @line_magic
     def coverage_report(self, line: str) -> None:
@@ -150,6 +157,8 @@ class CoverageMagics(Magics):
             raise UsageError(
                 f"there is no report format {arguments.format!r}; choose from {', '.join(FORMATS)}"
             )
+        if arguments.cells and (arguments.format != "text" or arguments.output):
+            raise UsageError(_CELLS_ARE_SHOWN)
         self._session.untraced(lambda: self._report(arguments))
 
     def _report(self, arguments: Any) -> None:
@@ -168,7 +177,10 @@ class CoverageMagics(Magics):
             report = Report(cov, options)
             path = _unquoted(arguments.output) if arguments.output else None
             notes = [*map(str, problems), *self._session.remarks(cov)]
-            total = self._show_report(report, arguments.format, path, notes)
+            if arguments.cells:
+                total = self._show_cells(cov, report, notes)
+            else:
+                total = self._show_report(cov, report, arguments.format, path, notes)
             report.check_threshold(total)
         except UnderThreshold:
             raise
@@ -270,10 +282,12 @@ class CoverageMagics(Magics):
         if ran.measurement is None or not ran.touched:
             return None
         cov, problems = self._session.report_on(ran)
-        own, elsewhere = covered.by_run(cov, ran.cell.label if ran.cell else "", ran.line)
+        name = ran.cell.label if ran.cell else ""
+        own, elsewhere = covered.by_run(cov, name, ran.line)
         shown = own + elsewhere
         if not request.quiet and shown:
-            display(view.run(shown, [str(problem) for problem in problems]))
+            first = ran_by.covered_first(cov, ran.contexts(), name, ran.line is not None)
+            display(inline.run(shown, [str(problem) for problem in problems], first))
         judged = shown if request.on_a_line or not own else own
         total = covered.percentage(judged)
         try:
@@ -285,7 +299,12 @@ class CoverageMagics(Magics):
     # ---------------------------------------------------------------- private
 
     def _show_report(
-        self, report: Report, format: str, path: str | None, notes: Sequence[str]
+        self,
+        cov: ReportingCoverage,
+        report: Report,
+        format: str,
+        path: str | None,
+        notes: Sequence[str],
     ) -> float:
         if path is not None or format in ("json", "xml", "lcov"):
             written, total = report.write(format, path)
@@ -296,19 +315,23 @@ class CoverageMagics(Magics):
             display(view.Shown(text, markdown=text, notes=notes))
             return total
         if format == "html":
-            sources = [covered.whole(*analysed) for analysed in report.analysed()]
+            shown, everything = covered.reported(cov, report)
             table = report.table()
-            display(view.annotated(table.text, table.percent, sources, notes))
+            texts = table.text, view.markdown_table(table.header, table.rows, table.total)
+            display(inline.report(texts, shown, [*table.notes, *notes], everything=everything))
             return table.percent
         table = report.table()
-        display(
-            view.Shown(
-                table.text,
-                view.table(table.header, table.rows, table.total),
-                notes=[*table.notes, *notes],
-            )
-        )
+        columns = table.header, table.rows, table.total
+        notes = [*table.notes, *notes]
+        display(view.Shown(table.text, view.table(*columns), view.markdown_table(*columns), notes))
         return table.percent
+
+    def _show_cells(self, cov: ReportingCoverage, report: Report, notes: Sequence[str]) -> float:
+        cells = ran_by.by_cell(cov, report, self._session.book.names_of_runs())
+        columns = ran_by.table_of(*cells)
+        forms = view.plain_table(*columns), view.table(*columns), view.markdown_table(*columns)
+        display(view.Shown(*forms, notes))
+        return report.total()
 
     async def _run_awaiting(self, statement: str, request: Any, local_ns: Any) -> Any:
         __tracebackhide__ = True

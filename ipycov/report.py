@@ -130,6 +130,16 @@ class ReportingCoverage(coverage.Coverage):
             self._modules[name] = (stamp, reporter)
         return reporter
 
+    def contexts_of(self, name: str) -> dict[int, set[str]]:
+        """The contexts that ran each statement of the file `name`; "" stands for no cell."""
+        reporter = self.reporter(name)
+        statements: dict[int, set[str]] = {}
+        results: Results = self.get_data()
+        for line, contexts in results.contexts_of(name).items():
+            for statement in reporter.translate_lines([line]):
+                statements.setdefault(statement, set()).update(contexts)
+        return statements
+
     def exclusions(self) -> Exclusions:
         """The exclusions that the configuration names."""
         return coverage_internals.exclusions(self)
@@ -175,7 +185,7 @@ class Report:
 
     def __init__(self, cov: ReportingCoverage, options: ReportOptions) -> None:
         self._cov = cov
-        self._options = options
+        self.options = options
 
     def render(self, format: str) -> tuple[str, float]:
         """Return a text or markdown report and the total percentage."""
@@ -188,6 +198,11 @@ class Report:
         """The summary of the text report."""
         with self._configured("text"):
             return table(CellsFirst(self._cov))
+
+    def skips_covered(self) -> bool:
+        """Whether files with 100 percent coverage are left out of what is shown."""
+        with self._configured("text"):
+            return bool(self._cov.get_option("report:skip_covered"))
 
     def analysed(self) -> list[tuple[FileReporter, Analysis]]:
         """The reporters and analyses of the files that the options leave in the report."""
@@ -265,7 +280,7 @@ class Report:
     @contextmanager
     def _configured(self, format: str) -> Iterator[None]:
         """Have this report's options in the configuration, and coverage.py's errors as ours."""
-        settings = self._options.settings()
+        settings = self.options.settings()
         if format in ("text", "markdown", "total"):
             settings["report:format"] = format
         before = {name: self._cov.get_option(name) for name in settings}

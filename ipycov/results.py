@@ -113,6 +113,7 @@ class Results(CoverageData):
         self.files = {file.name: file for file in files}
         self._datas = list(datas)
         self._lines_of = lines_of
+        self._contexts: dict[str, dict[int, set[str]]] = {}
         self._has_arcs = any(file.arcs is not None for file in self.files.values())
 
     def has_arcs(self) -> bool:
@@ -143,19 +144,27 @@ class Results(CoverageData):
         return next((name for data in self._datas if (name := data.file_tracer(file.raw))), "")
 
     def contexts_by_lineno(self, filename: str) -> dict[int, list[str]]:
+        found = self.contexts_of(filename)
+        return {line: whole_contexts(found[line]) for line in sorted(found)}
+
+    def contexts_of(self, filename: str) -> dict[int, set[str]]:
+        """The contexts that ran each line, parts of cells too; "" stands for no cell."""
+        known = self._contexts.get(filename)
+        if known is not None:
+            return known
         file = self.files.get(filename)
-        if file is None:
-            return {}
-        found: dict[int, set[str]] = defaultdict(set)
-        for data in self._datas:
-            for line, contexts in data.contexts_by_lineno(file.raw).items():
-                for reported in self._lines_of(file, line):
-                    found[reported].update(_whole(context) for context in contexts if context)
-        return {line: sorted(found[line], key=_by_number) for line in sorted(found)}
+        found: defaultdict[int, set[str]] = defaultdict(set)
+        if file is not None:
+            for data in self._datas:
+                for line, contexts in data.contexts_by_lineno(file.raw).items():
+                    for reported in self._lines_of(file, line):
+                        found[reported].update(contexts)
+        self._contexts[filename] = dict(found)
+        return self._contexts[filename]
 
     def measured_contexts(self) -> set[str]:
         contexts = {context for data in self._datas for context in data.measured_contexts()}
-        return {_whole(context) for context in contexts if context}
+        return set(whole_contexts(contexts))
 
     def set_query_contexts(self, contexts: Any) -> None:
         """Do nothing: what the contexts choose was read already."""
@@ -167,12 +176,12 @@ class Results(CoverageData):
         return bool(self.files)
 
 
-def _whole(context: str) -> str:
-    """The context of the cell that a context or a part of one belongs to."""
-    return context.partition(PART)[0]
+def whole_contexts(contexts: Iterable[str]) -> list[str]:
+    """The contexts of the cells that these contexts, or the parts that they name, belong to."""
+    return sorted({context.partition(PART)[0] for context in contexts if context}, key=by_number)
 
 
-def _by_number(context: str) -> tuple[int, str]:
+def by_number(context: str) -> tuple[int, str]:
     """Sorts In[2] before In[10]."""
     number = re.search(r"\d+", context)
     return (int(number[0]) if number else 0, context)

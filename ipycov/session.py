@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
@@ -27,7 +27,7 @@ from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
-from ipycov.results import PART, Collected, ReportedFile, Results, collected_in
+from ipycov.results import PART, Collected, LinesOf, ReportedFile, Results, collected_in
 from ipycov.store import Store
 
 T = TypeVar("T")
@@ -311,7 +311,7 @@ class Session:
         self._read_changes()
         cov = self._reporting_for(self.options())
         files, reporters, problems = self._reported(self._collected, cov)
-        problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
+        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
         measurement = self._measurements.get(self.options())
         problems += _unimported(measurement) if measurement is not None else []
         if not files and not problems:
@@ -328,7 +328,7 @@ class Session:
         collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
         files, reporters, problems = self._reported(collected, cov)
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
-        problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
+        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
         return cov, [*problems, *_unimported(ran.measurement)]
 
     def idle(self) -> bool:
@@ -451,14 +451,17 @@ class Session:
                 files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
         return files, reporters, problems
 
-    def _reported_lines(self, file: ReportedFile, line: int) -> Iterable[int]:
-        cell = self.book.get(file.raw)
-        if cell is None:
+
+def _lines_of(reporters: Mapping[str, FileReporter]) -> LinesOf:
+    """What a measured line stands for in a report: in a cell's, the statement that was typed."""
+
+    def lines_of(file: ReportedFile, line: int) -> Iterable[int]:
+        reporter = reporters.get(file.name)
+        if not isinstance(reporter, CellReporter):
             return [line]
-        reporter = self.reporter(cell)
-        if isinstance(reporter, str):
-            return []
-        return reporter.translate_lines([cell.typed_line(line)])
+        return reporter.translate_lines([reporter.cell.typed_line(line)])
+
+    return lines_of
 
 
 def _unimported(measurement: Measurement) -> list[Problem]:

@@ -6,35 +6,47 @@ theme variables of JupyterLab and VS Code, so that it can be read where front en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
-_FONT = "font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace))"
-_SIZE = "font-size:var(--jp-code-font-size,13px)"
-_QUIET = "color:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#666))"
-_BORDER = "var(--jp-border-color1,var(--vscode-panel-border,#999))"
 
-#: Sign and word of each line's state, and the colour of its edge.
+class State(NamedTuple):
+    """What a line's state is shown as: a sign, a word, and the colour of the mark at its edge."""
+
+    sign: str
+    word: str
+    mark: str
+
+
+#: The states of lines, with the signs of coverage.py's `annotate`, and one for partial lines.
 STATES = {
-    "run": (" ", "run", "#2e7d32"),
-    "missing": ("!", "missed", "#c62828"),
-    "partial": ("~", "partial", "#b26a00"),
-    "excluded": ("-", "excluded", "#757575"),
-    "before": (":", "ran before measuring", "#757575"),
-    "": (" ", "", "transparent"),
+    "run": State(">", "run", "var(--r)"),
+    "missing": State("!", "missed", "var(--m)"),
+    "partial": State("~", "partial", "var(--p)"),
+    "excluded": State("-", "excluded", "var(--q)"),
+    "before": State(":", "ran before measuring", "var(--q)"),
+    "": State(" ", "", "transparent"),
 }
+
+#: Columns of tables that hold text; the rest hold numbers.
+_OF_TEXT = frozenset({"Name", "Missing", "Cell", "Ran as", "Functions reached"})
 
 
 @dataclass(frozen=True)
 class Line:
-    """A source line: its 1-based number, its text, its state and what to say of it."""
+    """A source line: its 1-based number, its text, its state and what to say of it.
+
+    `ran_by` are the cells that ran it, where that is known.
+    """
 
     number: int
     text: str
     state: str = ""
     note: str = ""
+    ran_by: tuple[str, ...] = ()
 
 
 class Figures(Protocol):
@@ -46,7 +58,12 @@ class Figures(Protocol):
     n_partial_branches: int
 
     @property
+    def pc_covered(self) -> float: ...
+
+    @property
     def pc_covered_str(self) -> str: ...
+
+    def __add__(self, other: Self) -> Self: ...
 
 
 @dataclass(frozen=True)
@@ -61,11 +78,15 @@ class Source:
     @property
     def figures(self) -> str:
         """The figures in words."""
+        return f"{self.numbers.pc_covered_str}%, {self.counts}"
+
+    @property
+    def counts(self) -> str:
+        """The figures but the percentage, in words."""
         numbers: Figures = self.numbers
-        said = f"{numbers.pc_covered_str}%, {_plural(numbers.n_statements, 'statement')}, "
-        said += f"{numbers.n_missing} missed"
+        said = f"{plural(numbers.n_statements, 'statement')}, {numbers.n_missing} missed"
         if numbers.n_branches:
-            said += f", {_plural(numbers.n_branches, 'branch', 'es')}, "
+            said += f", {plural(numbers.n_branches, 'branch', 'es')}, "
             said += f"{numbers.n_partial_branches} partial"
         return said
 
@@ -80,44 +101,21 @@ class Shown:
     notes: Sequence[str] = field(default_factory=tuple)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        notes = [*self.notes]
-        bundle = {"text/plain": "\n".join([self.plain.rstrip("\n"), *notes])}
+        notes = [visible(note) for note in self.notes]
+        bundle = {"text/plain": "\n".join([_seen(self.plain), *notes])}
         if self.html:
             bundle["text/html"] = self.html + "".join(f"<p>{escape(note)}</p>" for note in notes)
         if self.markdown:
-            bundle["text/markdown"] = "\n\n".join([self.markdown.rstrip("\n"), *notes])
+            said = [markdown_text(note) for note in notes]
+            bundle["text/markdown"] = "\n\n".join([_seen(self.markdown), *said])
         return bundle
 
 
-def run(shown: Sequence[Source], notes: Sequence[str]) -> Shown:
-    """What a run covered: a line for each source, and the annotated sources."""
-    width = max(len(source.name) for source in shown)
-    plain = [
-        f"{source.name:<{width}}  {source.figures}"
-        + (f": {source.missing}" if source.missing else "")
-        for source in shown
-    ]
-    markdown = [
-        f"- `{source.name}` {source.figures}" + (f": {source.missing}" if source.missing else "")
-        for source in shown
-    ]
-    return Shown("\n".join(plain), sources("Covered", shown), "\n".join(markdown), notes)
-
-
-def annotated(plain: str, percent: float, shown: Sequence[Source], notes: Sequence[str]) -> Shown:
-    """All sources, annotated; `percent` is the total, 0 to 100."""
-    return Shown(plain, sources(f"Covered: {percent:.0f}%", shown), notes=notes)
-
-
-def _plural(number: int, word: str, ending: str = "s") -> str:
-    return f"{number} {word}{'' if number == 1 else ending}"
-
-
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]) -> str:
-    """A table as HTML, the first column to the left and the rest to the right."""
-    sides = ["left" if name in ("Name", "Missing") else "right" for name in header]
+    """A table as HTML, columns of text to the left and those of numbers to the right."""
+    sides = ["left" if name in _OF_TEXT else "right" for name in header]
     names = "".join(
-        f'<th style="text-align:{side}">{escape(name)}</th>'
+        f'<th scope="col" style="text-align:{side}">{escape(name)}</th>'
         for side, name in zip(sides, header, strict=True)
     )
     cells = [
@@ -126,52 +124,83 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[
     ]
     row = f"<tr>{''.join(cells)}</tr>"
     # escaped all at once: a thousand rows have several thousand values
-    lines = escape("\0\n".join("\0".join(values) for values in rows)).split("\0\n")
+    values = "\0\n".join("\0".join(map(visible, each)) for each in rows)
+    lines = escape(values).split("\0\n")
     body = "".join([row % tuple(line.split("\0")) for line in lines]) if rows else ""
     foot = row % tuple(map(escape, total)) if total else ""
     foot = foot and f'<tfoot style="font-weight:bold">{foot}</tfoot>'
     return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody>{foot}</table>"
 
 
-def sources(title: str, shown: Sequence[Source]) -> str:
-    """Annotated sources as HTML, each folded but the first where there are more."""
-    parts = [f"<p><strong>{escape(title)}</strong></p>"]
-    for number, source in enumerate(shown):
-        opened = " open" if number == 0 or len(shown) <= 3 else ""
-        parts.append(
-            f"<details{opened}><summary><strong>{escape(source.name)}</strong> "
-            f'<span style="{_QUIET}">{escape(source.figures)}</span></summary>'
-            f"{_source_lines(source.lines)}</details>"
+def markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]
+) -> str:
+    """The same table as Markdown."""
+    signs = ["%" if name == "Cover" else "" for name in header]
+    lines = [header, [":---" if name in _OF_TEXT else "---:" for name in header]]
+    lines += [
+        [markdown_text(value) + sign for value, sign in zip(values, signs, strict=True)]
+        for values in rows
+    ]
+    if total:
+        lines.append(
+            [
+                f"**{markdown_text(value)}{sign}**" if value else ""
+                for value, sign in zip(total, signs, strict=True)
+            ]
         )
-    return f"<div>{''.join(parts)}</div>"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _source_lines(lines: Sequence[Line]) -> str:
-    width = len(str(lines[-1].number)) if lines else 1
-    shown = []
-    for line in lines:
-        sign, word, colour = STATES[line.state]
-        note = line.note or (word if line.state in ("missing", "excluded") else "")
-        said = f'  <em style="{_QUIET}"># {escape(note)}</em>' if note else ""
-        shown.append(
-            f'<span style="display:block;border-left:4px solid {colour};padding-left:6px" '
-            f'title="{word}">'
-            f'<span style="{_QUIET}">{line.number:>{width}} {sign} </span>'
-            f"{escape(visible(line.text))}{said}\n</span>"
-        )
-    return (
-        f'<pre style="{_FONT};{_SIZE};border:1px solid {_BORDER};padding:4px;overflow:auto">'
-        f"{''.join(shown)}</pre>"
-    )
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]) -> str:
+    """The same table as text."""
+    everything = [header, *rows, *([total] if total else [])]
+    widths = [max(len(visible(line[n])) for line in everything) for n in range(len(header))]
+    lines = [
+        "  ".join(
+            f"{visible(value):<{width}}" if name in _OF_TEXT else f"{value:>{width}}"
+            for name, value, width in zip(header, line, widths, strict=True)
+        ).rstrip()
+        for line in everything
+    ]
+    rule = "-" * max(map(len, lines))
+    lines.insert(1, rule)
+    if total:
+        lines.insert(-1, rule)
+    return "\n".join(lines)
+
+
+def plural(number: int, word: str, ending: str = "s") -> str:
+    """`number` and the word for as many."""
+    return f"{number} {word}{'' if number == 1 else ending}"
+
+
+def markdown_text(text: str) -> str:
+    """`text` as Markdown that shows it."""
+    return re.sub(r"([\\`*_\[\]<>|#&~$!])", r"\\\1", visible(text))
+
+
+def markdown_code(text: str) -> str:
+    """`text` as code in Markdown."""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{visible(text)}{space}{fence}"
 
 
 def visible(text: str) -> str:
     """`text` with control and bidirectional characters written out as escapes."""
-    return "".join(
-        char
-        if char == "\t" or char.isprintable()
-        else f"\\x{ord(char):02x}"
-        if ord(char) < 256
-        else f"\\u{ord(char):04x}"
-        for char in text
-    )
+    if text.isprintable():
+        return text
+    return "".join(char if char == "\t" or char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _seen(text: str) -> str:
+    """The lines of `text`, with nothing in them that is not seen."""
+    return "\n".join(map(visible, text.rstrip("\n").split("\n")))

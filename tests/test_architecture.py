@@ -30,6 +30,9 @@ CORE = {
     "results": {"analysis"},
     "summary": set(),
     "view": set(),
+    "colours": set(),
+    "highlighting": {"lines", "view"},
+    "inline": {"colours", "highlighting", "view"},
 }
 
 

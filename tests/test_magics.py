@@ -310,7 +310,15 @@ def test_the_manual(notebook: Notebook, magic: str) -> None:
         options = ["--branch", "--source", "--include", "--omit", "--fail-under", "-q", "--quiet"]
     elif magic.endswith("report"):
         options = ["-o", "--show-missing", "--skip-covered", "--sort", "--include", "--omit"]
-        options += ["--fail-under", "--show-contexts", "--precision", "text", "lcov", "html"]
+        options += [
+            "--fail-under",
+            "--show-contexts",
+            "--cells",
+            "--precision",
+            "text",
+            "lcov",
+            "html",
+        ]
     else:
         options = ["Measure cells again"]
     assert [option for option in options if option not in manual] == []
@@ -348,6 +356,9 @@ WRONG = [
     ("%coverage_report xml -o /dev/full", "No space left"),
     ("%coverage_report --include nothing", "--include"),
     ("%coverage_report --omit 'In*'", "--omit"),
+    ("%coverage_report --cells -o x", "--cells shows a table in the notebook"),
+    ("%coverage_report json --cells", "without a format"),
+    ("%coverage_report --cells --omit 'In*'", "--omit"),
     ("%coverage_start now", "takes no arguments"),
     ("%coverage_stop now", "takes no arguments"),
     ("%coverage_erase now", "takes no arguments"),
@@ -418,7 +429,12 @@ def test_the_order_of_files(notebook: Notebook) -> None:
         text = notebook.must(f"%coverage_report {format}").text.replace("\\", "")
         assert re.findall(r"In\[\d+\]|A\.py", text)[: len(names)] == names
     inline = shown(notebook.must("%coverage_report html").html)
-    assert re.findall(r"(In\[\d+\]|A\.py) \d+%", inline) == names
+    listed = re.findall(r"(In\[\d+\]|A\.py) +(\d+)%", inline)
+    percents = [int(percent) for _, percent in listed]
+    assert percents == sorted(percents), "the least covered come first"
+    full = [name for name, percent in listed if percent == "100"]
+    assert full == [name for name in names if name in full]
+    assert {name for name, _ in listed} == set(names)
 
 
 def test_options_of_the_text_report(notebook: Notebook) -> None:
@@ -548,10 +564,52 @@ def test_inline_html(bare: Notebook) -> None:
     assert "<script" not in html
     assert "<style" not in html
     text = shown(html)
-    assert re.search(r"2 ~ if x == 2:.*# .*line 3", text)
-    assert re.search(r"3 ! +y = 3 +# missed", text)
-    assert re.search(r"2 - if x:.*# excluded", text)
+    assert re.search(r"2 ~ if x == 2:  ← partial: line 2 .*line 3 .*never true", text)
+    assert re.search(r"3 ! +y = 3  ← missed\n", text)
+    assert re.search(r"2 - if x:.*  ← excluded\n", text)
     assert "</pre><script>alert(1)</script>" in text
+
+
+def test_each_view_in_each_form(notebook: Notebook) -> None:
+    """What is shown in a notebook is there as HTML, as Markdown and as plain text."""
+    label, module = measured(notebook)
+    for text in (
+        "%%cov\nx = 1",
+        "%cov x = 1",
+        "%coverage_report",
+        "%coverage_report html",
+        "%coverage_report --cells",
+    ):
+        (bundle,) = notebook.must(text).displays
+        assert set(bundle) == {"text/plain", "text/html", "text/markdown"}, text
+    (bundle,) = notebook.must("%coverage_report html").displays
+    for form in bundle.values():
+        assert label in form.replace("\\", "")
+        assert module in form.replace("\\", "")
+
+
+def test_what_the_inline_view_skips(notebook: Notebook) -> None:
+    """--skip-covered leaves out what is fully covered, and the figures are those of everything."""
+    label, module = measured(notebook)
+    text = shown(notebook.must("%coverage_report html --skip-covered").html)
+    assert re.findall(r"(In\[\d+\]|A\.py) +\d+%", text) == [label, module]
+    assert "Covered: 78%,  9 statements, 2 missed" in text
+    assert "1 file skipped due to complete coverage." in text
+
+
+def test_hostile_source(notebook: Notebook) -> None:
+    """Source that wants to be more is text in each form that is shown."""
+    hostile = "\x1b[31m\u202e</pre><script>alert(1)</script>"
+    notebook.cell(f"def f(x):\n    y = '{hostile}'\n    return 1")
+    notebook.cell("x = '" + "<" * 1_000_000 + "'")
+    for text in ("%%cov\nf(1)", "%coverage_report html", "%coverage_report", "%coverage_report -m"):
+        bundle = next(each for each in notebook.must(text).displays if "text/html" in each)
+        for form in bundle.values():
+            assert len(form) < 50_000
+            assert [char for char in form if not char.isprintable() and char not in "\n\t"] == []
+        assert "<script" not in bundle["text/html"]
+    text = shown(notebook.must("%cov f(1)").html)
+    assert "y = '\\x1b[31m\\u202e</pre><script>alert(1)</script>'" in text
 
 
 def test_contexts(notebook: Notebook) -> None:

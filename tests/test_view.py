@@ -2,120 +2,94 @@
 
 from __future__ import annotations
 
+import html
 import re
-from dataclasses import dataclass
 
 import pytest
+from coverage.results import Numbers
 
 from ipycov import view
-from ipycov.view import Line, Shown, Source
-
-
-@dataclass
-class Numbers:
-    n_statements: int = 3
-    n_missing: int = 1
-    n_branches: int = 0
-    n_partial_branches: int = 0
-    pc_covered_str: str = "67"
-
-
-def source(name: str = "In[1]", **figures: int) -> Source:
-    lines = [
-        Line(1, "if x:", "partial", "line 1 didn't jump to line 2"),
-        Line(2, "    y = 1", "missing"),
-        Line(3, "# comment"),
-        Line(4, "z = '<b>&'", "run"),
-        Line(5, "w = 1", "excluded"),
-    ]
-    return Source(name, Numbers(**figures), lines, "2")
-
-
-def text(html: str) -> str:
-    return re.sub(r"<[^>]+>", "", html)
-
+from ipycov.view import Shown, Source
 
 #: figures, and how they are said
 FIGURES = [
     ({}, "67%, 3 statements, 1 missed"),
-    ({"n_statements": 1, "n_missing": 0}, "67%, 1 statement, 0 missed"),
+    ({"n_statements": 1, "n_missing": 0}, "100%, 1 statement, 0 missed"),
     (
         {"n_branches": 2, "n_partial_branches": 1},
-        "67%, 3 statements, 1 missed, 2 branches, 1 partial",
+        "80%, 3 statements, 1 missed, 2 branches, 1 partial",
     ),
-    ({"n_branches": 1}, "67%, 3 statements, 1 missed, 1 branch, 0 partial"),
+    ({"n_branches": 1}, "75%, 3 statements, 1 missed, 1 branch, 0 partial"),
 ]
 
 
 @pytest.mark.parametrize(("figures", "said"), FIGURES)
 def test_figures_in_words(figures: dict[str, int], said: str) -> None:
     """Figures are said in words, branches where there are any."""
-    assert source(**figures).figures == said
+    numbers = Numbers(**{"n_statements": 3, "n_missing": 1} | figures)
+    assert Source("In[1]", numbers, []).figures == said
 
 
-def test_lines_are_told_by_signs() -> None:
-    """Each state has a sign and, but for lines that ran, a word: colour is not needed."""
-    shown = text(view.sources("Covered", [source()]))
-    assert "1 ~ if x:  # line 1 didn" in shown
-    assert "2 !     y = 1  # missed" in shown
-    assert "3   # comment\n" in shown
-    assert "4   z = " in shown
-    assert "5 - w = 1  # excluded" in shown
-
-
-def test_html_is_static() -> None:
-    """The HTML has no script, no style sheet, no event and no address."""
-    html = view.sources("Covered", [source()]) + view.table(["Name"], [["In[1]"]], ["TOTAL"])
-    assert not re.search(r"<(script|style|link|img|iframe)|\son\w+=|https?:|javascript:", html)
-
-
-#: a text that wants to be more, and what is shown
-HOSTILE = [
-    ("</pre><script>alert(1)</script>", "&lt;/pre&gt;&lt;script&gt;"),
-    ('" onclick="x', "&quot; onclick=&quot;x"),
-    ("\x1b[31m", "\\x1b[31m"),
-    ("a\u202eb", "a\\u202eb"),
-    ("\x00", "\\x00"),
-    ("a\tb é ✓ 😀", "a\tb é ✓ 😀"),
-]
-
-
-@pytest.mark.parametrize(("given", "shown"), HOSTILE)
-def test_source_is_only_text(given: str, shown: str) -> None:
-    """Markup is escaped, and control and bidirectional characters are written out."""
-    named = Source(given, Numbers(), [Line(1, given, "missing", given)])
-    html = view.sources("Covered", [named])
-    assert shown in html
-    assert "<script" not in html
-
-
-def test_several_sources_are_folded() -> None:
-    """Of many sources the first alone is open; few are all open."""
-    assert view.sources("", [source()] * 4).count("<details open>") == 1
-    assert view.sources("", [source()] * 3).count("<details open>") == 3
+HEADER = ["Name", "Stmts", "Cover", "Missing"]
+ROWS = [["In[1]", "3", "67", "2->4"], ["a_b|<i>\x1b.py", "10", "100", ""]]
+TOTAL = ["TOTAL", "13", "92", ""]
 
 
 def test_a_table() -> None:
-    """A table has names to the left, numbers to the right, and percentages with their sign."""
-    html = view.table(["Name", "Cover"], [["In[1]", "67"]], ["TOTAL", "67"])
-    assert '<td style="text-align:left">In[1]</td><td style="text-align:right">67%</td>' in html
-    assert "<tfoot" in html
-    assert "67%</td></tr></tfoot>" in html
+    """A table has text to the left, numbers to the right, and percentages with their sign."""
+    markup = view.table(HEADER, ROWS, TOTAL)
+    assert '<td style="text-align:left">In[1]</td><td style="text-align:right">3</td>' in markup
+    assert "67%</td>" in markup
+    assert re.search(r"<tfoot.*92%</td>.*</tfoot>", markup)
+    assert markup.count('<th scope="col"') == 4
+    assert "a_b|&lt;i&gt;\\x1b.py" in markup
+    assert not re.search(r"<(script|style|link|img|iframe)|\son\w+=|https?:|javascript:", markup)
 
 
-def test_a_run_in_each_form() -> None:
-    """A run is shown as text, Markdown and HTML, with its notes."""
-    shown = view.run([source(), source("a.py f")], ["x is not in the report"])
-    bundle = shown._repr_mimebundle_()
-    assert bundle["text/plain"].split("\n") == [
-        "In[1]   67%, 3 statements, 1 missed: 2",
-        "a.py f  67%, 3 statements, 1 missed: 2",
-        "x is not in the report",
+def test_a_table_in_markdown() -> None:
+    """The same table as Markdown, in which names stay text."""
+    assert view.markdown_table(HEADER, ROWS, TOTAL).split("\n") == [
+        "| Name | Stmts | Cover | Missing |",
+        "| :--- | ---: | ---: | :--- |",
+        r"| In\[1\] | 3 | 67% | 2-\>4 |",
+        r"| a\_b\|\<i\>\\x1b.py | 10 | 100% |  |",
+        "| **TOTAL** | **13** | **92%** |  |",
     ]
-    assert bundle["text/markdown"].startswith("- `In[1]` 67%")
-    assert "<p>x is not in the report</p>" in bundle["text/html"]
+
+
+def test_a_table_in_text() -> None:
+    """The same table as text, in columns."""
+    rows = [row[:2] for row in ROWS]
+    assert view.plain_table(HEADER[:2], rows, TOTAL[:2]).split("\n") == [
+        "Name            Stmts",
+        "---------------------",
+        "In[1]               3",
+        "a_b|<i>\\x1b.py     10",
+        "---------------------",
+        "TOTAL              13",
+    ]
+
+
+def test_notes_in_each_form() -> None:
+    """Notes stand below what is shown, and are text in each form."""
+    shown = Shown("x", "<p>x</p>", "x", ["<b>*y*\x1b"])
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/plain"] == "x\n<b>*y*\\x1b"
+    assert bundle["text/html"] == "<p>x</p><p>&lt;b&gt;*y*\\x1b</p>"
+    assert bundle["text/markdown"] == "x\n\n\\<b\\>\\*y\\*\\\\x1b"
+    assert html.unescape(bundle["text/html"]).endswith("<b>*y*\\x1b</p>")
 
 
 def test_only_the_forms_there_are() -> None:
     """A display that has no HTML offers none."""
     assert set(Shown("x")._repr_mimebundle_()) == {"text/plain"}
+
+
+#: a text, and the same as code in Markdown
+CODE = [("x", "`x`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("\x1b", "`\\x1b`")]
+
+
+@pytest.mark.parametrize(("text", "code"), CODE)
+def test_code_in_markdown(text: str, code: str) -> None:
+    """Backticks do not end the code that they stand in."""
+    assert view.markdown_code(text) == code
