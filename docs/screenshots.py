@@ -66,13 +66,14 @@ def inline_view(browser: Browser, lab: Lab, theme: str) -> None:
 def site(browser: Browser, directory: Path) -> None:
     """The index of a site, and a notebook's page."""
     for theme in ("light", "dark"):
-        page = browser.new_page(viewport={"width": 900, "height": 520}, color_scheme=theme)
+        page = browser.new_page(viewport={"width": 900, "height": 400}, color_scheme=theme)
         page.goto((directory / "index.html").as_uri())
         page.get_by_role("button", name="Missed").dblclick()
         page.mouse.move(0, 0)
         page.locator("footer").evaluate("element => element.remove()")  # it has today's date
         page.screenshot(path=IMAGES / f"site-{theme}.png", full_page=False)
-        page.goto((directory / "examples_cleaning_cleaning.ipynb.html").as_uri())
+        page.set_viewport_size({"width": 900, "height": 760})
+        page.goto((directory / "first_look.ipynb.html").as_uri())
         page.screenshot(path=IMAGES / f"site-notebook-{theme}.png")
         page.close()
 
@@ -84,10 +85,8 @@ def main() -> None:
         directory = Path(work, "notebooks")
         shutil.copytree(ROOT / "examples", directory / "examples")
         subprocess.run(
-            [
-                *(sys.executable, "-m", "ipycov", "run", "--branch", "--html", "site", "examples"),
-            ],
-            cwd=directory,
+            [sys.executable, "-m", "ipycov", "run", "--branch", "--html", "../site", "."],
+            cwd=directory / "examples",
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=True,
         )

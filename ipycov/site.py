@@ -49,6 +49,11 @@ class Entry:
     numbers: Numbers
     part: bool = False
 
+    @property
+    def steps(self) -> list[str]:
+        """The name in pieces that may stand in lines of their own."""
+        return re.findall(r"[^/\\]*[/\\]+|[^/\\]+", self.name)
+
 
 def has_jinja() -> bool:
     """Whether the package that the site is written with is installed."""
