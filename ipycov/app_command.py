@@ -65,7 +65,7 @@ class Command(Application):
 class ReportingCommand(Command):
     """A command that ends with a report."""
 
-    html = Unicode(help="Write the site of coverage.py's HTML report to this directory.").tag(
+    html = Unicode(help="Write a site to this directory, with a page for each notebook.").tag(
         config=True
     )
     xml = Unicode(help="Write an XML report to this file.").tag(config=True)
@@ -115,6 +115,8 @@ class ReportingCommand(Command):
             if path := getattr(self, format):
                 written, _ = report.write(format, path)
                 print(f"Wrote {format} report to {written}")
+        for note in report.notes:
+            print(note)
         try:
             report.check_threshold(table.percent)
         except UnderThreshold as error:

@@ -129,6 +129,16 @@ def renaming(cov: coverage.Coverage) -> Callable[[str], str]:
     return functools.cache(lambda path: aliases.map(path))
 
 
+def page_of_module(name: str) -> str:
+    """The page that coverage.py's HTML report writes for a file that it calls `name`.
+
+    Its report says so nowhere but in its own index.
+    """
+    from coverage.files import flat_rootname
+
+    return f"{flat_rootname(name)}.html"
+
+
 def exclusions(cov: coverage.Coverage) -> Exclusions:
     """The exclusions that the configuration of `cov` names, joined as coverage.py joins them."""
 

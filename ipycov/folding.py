@@ -85,8 +85,12 @@ class NotebookReporter(FileReporter):
 
     def cell_at(self, line: int) -> NotebookCell | None:
         """The code cell that a line of the file belongs to."""
-        part, _ = self._part_at.get(line, (None, 0))
+        part, _ = self.part_at(line)
         return part.place if part is not None else None
+
+    def part_at(self, line: int) -> tuple[Part | None, int]:
+        """The part that a line of the file belongs to, if any, and the 1-based row in it."""
+        return self._part_at.get(line, (None, 0))
 
     def lines(self) -> set[int]:
         return {self.file_line(part, row) for part in self.parts for row in part.reporter.lines()}

@@ -150,7 +150,7 @@ class CoverageMagics(Magics):
 
         Without -o, text, markdown and html are shown in the notebook; json, xml and lcov are
         written where coverage.py writes them. html shows the annotated source, and with -o writes
-        coverage.py's site to that directory.
+        a site to that directory.
         """
         arguments = parse_argstring(self.coverage_report, line)
         if arguments.format not in FORMATS:
@@ -308,7 +308,7 @@ class CoverageMagics(Magics):
     ) -> float:
         if path is not None or format in ("json", "xml", "lcov"):
             written, total = report.write(format, path)
-            print("\n".join([f"Wrote {format} report to {written}", *notes]))
+            print("\n".join([f"Wrote {format} report to {written}", *report.notes, *notes]))
             return total
         if format == "markdown":
             text, total = report.render("markdown")

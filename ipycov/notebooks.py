@@ -11,6 +11,7 @@ from json.decoder import JSONDecodeError, JSONDecoder
 from typing import Any
 
 from ipycov.errors import BadNotebook
+from ipycov.headings import Heading, headings
 from ipycov.lines import rows
 
 _SPACE = " \t\r\n"
@@ -37,6 +38,7 @@ class Notebook:
 
     `language` is the language of its kernel in lower case, empty where the file does not tell.
     `is_copy` tells that the file says it is what a runner wrote, as papermill's outputs do.
+    `headings` are those of its markdown cells.
     """
 
     path: str
@@ -44,6 +46,7 @@ class Notebook:
     language: str = ""
     kernel_name: str = ""
     is_copy: bool = False
+    headings: tuple[Heading, ...] = ()
 
     @property
     def is_python(self) -> bool:
@@ -108,7 +111,11 @@ def parse(text: str, path: str) -> Notebook:
         raise BadNotebook(f"{path} is not a notebook: it has no cells")
     metadata = document.metadata if isinstance(document.metadata, dict) else {}
     return Notebook(
-        path, tuple(document.cells), *_kernel(metadata), is_copy="papermill" in metadata
+        path,
+        tuple(document.cells),
+        *_kernel(metadata),
+        is_copy="papermill" in metadata,
+        headings=tuple(document.headings),
     )
 
 
@@ -195,6 +202,7 @@ class _Document:
         self._reader = reader
         self._number = 0
         self.cells: list[NotebookCell] = []
+        self.headings: list[Heading] = []
         self.metadata: Any = None
         self.has_cells = False
 
@@ -266,6 +274,7 @@ class _Document:
                 "cell_type": keep("cell_type"),
                 "id": keep("id"),
                 "language": keep("language"),  # nbformat 3
+                "level": keep("level"),  # nbformat 3
                 "source": read_source,
                 "input": read_source,  # nbformat 3
             },
@@ -273,6 +282,13 @@ class _Document:
         if values.get("cell_type") == "code":
             id = values.get("id")
             self.cells.append(_code_cell(self._number, id if isinstance(id, str) else None, source))
+        else:
+            text = "".join(part for part, _ in source)
+            level = values.get("level")
+            if values.get("cell_type") == "markdown":
+                self.headings += headings(self._number, text)
+            elif values.get("cell_type") == "heading" and isinstance(level, int):  # nbformat 3
+                self.headings.append(Heading(self._number, min(max(level, 1), 6), text.strip()))
         return end
 
 

@@ -23,7 +23,7 @@ from coverage.python import PythonFileReporter
 from coverage.report_core import get_analysis_to_report
 from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
 
-from ipycov import coverage_internals
+from ipycov import coverage_internals, site
 from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
 from ipycov.reporters import ModuleReporter
@@ -181,11 +181,15 @@ class ReportingCoverage(coverage.Coverage):
 
 
 class Report:
-    """One report over results: rendered to a string or written to a path."""
+    """One report over results: rendered to a string or written to a path.
+
+    `notes` are what there is to say of what was written.
+    """
 
     def __init__(self, cov: ReportingCoverage, options: ReportOptions) -> None:
         self._cov = cov
         self.options = options
+        self.notes: list[str] = []
 
     def render(self, format: str) -> tuple[str, float]:
         """Return a text or markdown report and the total percentage."""
@@ -220,8 +224,7 @@ class Report:
         target = Path(path or self._default_path(format)).expanduser()
         try:
             if format == "html":
-                with self._configured(format):
-                    return str(target), self._cov.html_report(directory=str(target))
+                return str(target), self._write_site(target)
             if target.is_dir():
                 raise CannotReport(f"{target} is a directory; name a file to write to")
             return str(target), self._write_file(format, target)
@@ -245,6 +248,13 @@ class Report:
                 raise UnderThreshold(
                     f"Coverage failure: total of {shown} is less than fail-under={fail_under:g}"
                 )
+
+    def _write_site(self, target: Path) -> float:
+        with self._configured("html"):
+            if not site.has_jinja():
+                self.notes.append(site.WITHOUT_JINJA)
+                return self._cov.html_report(directory=str(target))
+            return site.write(self._cov, list(get_analysis_to_report(self._cov, None)), target)
 
     def _write_file(self, format: str, target: Path) -> float:
         special = target.exists() and not target.is_file()  # a device or a pipe: never replaced

@@ -293,6 +293,24 @@ def test_renaming(make: Callable[..., coverage.Coverage], tmp_path: Path) -> Non
     assert renamed("/other/a.ipynb") == "/other/a.ipynb"
 
 
+@pytest.mark.parametrize("name", ["a.py", "sub/b.py", "../c.py"])
+def test_page_of_module(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """coverage.py's HTML report writes a file's page under this name."""
+    (tmp_path / "here/sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    path = (tmp_path / "here" / name).resolve()
+    path.write_text("x = 1\n")
+    data = tmp_path / "data"
+    stored = coverage.CoverageData(str(data))
+    stored.add_lines({str(path): [1]})
+    stored.write()
+    cov = coverage.Coverage(data_file=str(data), config_file=False)
+    cov.load()
+    cov.html_report(directory="out")
+    called = name if not name.startswith("..") else str(path)
+    assert Path("out", internals.page_of_module(called)).exists()
+
+
 def test_relative_filename() -> None:
     """coverage.py's name for a file is its path from where it started."""
     assert internals.relative_filename(FILE) == FILE
