@@ -116,6 +116,52 @@ def after_saving(cov: coverage.Coverage, call: Callable[[coverage.Coverage], Non
     cov._post_save_work = post_save_work  # type: ignore[method-assign]
 
 
+def put_collected(
+    cov: coverage.Coverage,
+    is_cell: Callable[[str], bool],
+    put: Callable[[CoverageData, Mapping[str, Any], bool], None],
+) -> None:
+    """Measure cells with `cov`, and have `put` put what it collects into its data.
+
+    `put` is given the data, lines or arcs by filename, and whether they are arcs. coverage.py lets
+    plugins translate what a file tracer has seen, and when it reports, but not what goes into its
+    data.
+    """
+    original = cov._init_for_start
+
+    def init_for_start() -> None:
+        original()
+        always_measure(cov, is_cell)
+        collector: Any = cov._collector
+        collector.covdata = _Put(collector.covdata, put)
+
+    cov._init_for_start = init_for_start  # type: ignore[method-assign]
+
+
+class _Put:
+    """Stands before the data of a collector, and lets another put there what was collected."""
+
+    def __init__(
+        self, data: CoverageData, put: Callable[[CoverageData, Mapping[str, Any], bool], None]
+    ) -> None:
+        self._data = data
+        self._put = put
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def add_lines(self, found: Mapping[str, Iterable[Any]]) -> None:
+        self._put(self._data, found, False)
+
+    def add_arcs(self, found: Mapping[str, Iterable[Any]]) -> None:
+        self._put(self._data, found, True)
+
+
+def is_on_disk(data: CoverageData) -> bool:
+    """Whether `data` has a file."""
+    return not data._no_disk
+
+
 def relative_filename(filename: str) -> str:
     """What coverage.py's reports call a file."""
     from coverage.files import relative_filename as relative

@@ -23,7 +23,16 @@ _COMPILERS = "IPython.core.compilerop"
 
 
 def watch(cov: Any) -> None:
-    """Learn the cells of a kernel that this process may become, measured by `cov`."""
+    """Learn the cells of a kernel that this process may become, measured by `cov`.
+
+    Where a shell runs already, one of its cells has made `cov`, to report on it by itself.
+    """
+    shell = running_shell()
+    if shell is not None:
+        from ipycov.live_data import LiveData
+
+        LiveData(cov, shell).attach()
+        return
     kernel = _Kernel(cov)
     if _COMPILERS in sys.modules:
         kernel.wait_for_compiler(sys.modules[_COMPILERS])
@@ -102,10 +111,17 @@ class _Kernel:
         watcher = CellCompiler(book, lambda cell: None, every_text=True)
         watcher.install(compiler)
         coverage_internals.always_measure(self._cov, book.__contains__)
-        shells = sys.modules.get("IPython.core.interactiveshell")
-        if shells is not None and shells.InteractiveShell.initialized():
-            shell = shells.InteractiveShell.instance()
+        shell = running_shell()
+        if shell is not None:
             shell.events.register("post_run_cell", self.cell_ended)
+
+
+def running_shell() -> Any:
+    """The shell of this process, None where there is none yet."""
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    if shells is None or not shells.InteractiveShell.initialized():
+        return None
+    return shells.InteractiveShell.instance()
 
 
 @contextmanager
