@@ -153,3 +153,102 @@ def test_numbers_of_two_kernels(plugged: Notebook) -> None:
     finally:
         second.close()
     assert f"ipycov: {even}: cells of several kernels have this number; it is left out" in said
+
+
+def test_two_cells_suffice(fresh: Notebook) -> None:
+    """`ipycov.autoconfig()` sets ipytest up to report coverage; no file is needed."""
+    said = fresh.must("import ipycov\nipycov.autoconfig()").said
+    magic = fresh.must("%%ipytest\ndef double(x):\n    return 2 * x\ndef test_it():\n    double(1)")
+    assert said == ""
+    assert re.search(rf"{re.escape(magic.label)} +4 +2 +50%", magic.said)
+
+
+def test_settings_of_autoconfig(fresh: Notebook) -> None:
+    """`ipycov.autoconfig` passes ipytest's own settings on."""
+    fresh.must("import ipycov\nipycov.autoconfig(raise_on_error=True, addopts=['-qq'])")
+    reply = fresh.run("%%ipytest\ndef test_it():\n    assert 0")
+    assert (reply.ename, "TOTAL" in reply.said) == ("Error", True)
+
+
+@pytest.mark.parametrize("name", ["ipytest", "pytest_cov"])
+def test_autoconfig_without(fresh: Notebook, name: str) -> None:
+    """Where a package is not installed, one line says so and the cell goes on."""
+    fresh.must(
+        f"import importlib.util as u; f = u.find_spec\n"
+        f"u.find_spec = lambda n, *a: None if n == {name!r} else f(n, *a)"
+    )
+    said = fresh.must("import ipycov\nipycov.autoconfig()").said
+    package = name.replace("_", "-")
+    assert said == (
+        f"ipycov: ipytest is not set up: install what it takes with %pip install {package}\n"
+    )
+
+
+@pytest.fixture
+def measured(fresh: Notebook) -> Notebook:
+    """A kernel that ipycov measures, ipytest set up in it."""
+    fresh.must("%load_ext ipycov")
+    fresh.must("import ipytest\nipytest.autoconfig()")
+    return fresh
+
+
+def test_ipytest_needs_nothing(measured: Notebook) -> None:
+    """With ipycov loaded, `%%ipytest` alone counts: cells, modules and its own body, by lines."""
+    measured.write("lib.py", "def f(x):\n    if x:\n        return 1\n    return 2")
+    even = measured.cell(EVEN)
+    magic = measured.cell(f"%%ipytest\nimport lib\n{TEST}    assert lib.f(1)")
+    files = measured.report()
+    assert files[even]["missing_lines"] == [4]
+    assert files["lib.py"]["missing_lines"] == [4]
+    assert (files[magic]["executed_lines"], files[magic]["missing_lines"]) == ([2, 3, 4, 5], [])
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("branch", [False, True])
+def test_cov_while_ipycov_measures(measured: Notebook, core: str, branch: bool) -> None:
+    """pytest-cov inside a measured cell and ipycov both report all, and ipycov goes on."""
+    measured.write(".coveragerc", f"{RC}core = {core}\nbranch = {branch}\n")
+    measured.must(f"%config IPyCov.branch = {branch}")
+    even = measured.cell(EVEN)
+    magic = measured.cell(f"%%ipytest --cov --cov-report=json\n{TEST}")
+    assert entries(measured) == {even: ([2, 3], [1, 4]), magic: ([3], [2])}
+    files = measured.report()
+    assert files[even]["missing_lines"] == [4]
+    assert files[magic]["missing_lines"] == []
+    if branch:
+        assert files[even]["missing_branches"] == [[2, 4]]
+    later = measured.cell("even(1)\nif even(0) == 'odd':\n    x = 1")
+    files = measured.report()
+    assert files[even]["missing_lines"] == []
+    assert files[later]["missing_lines"] == [3]
+
+
+@pytest.mark.parametrize("options", ["", "core='sysmon'", "branch=True"])
+def test_a_coverage_without_the_plugin(measured: Notebook, options: str) -> None:
+    """What a user's own Coverage measures in a measured cell counts for ipycov too."""
+    for name, value in [o.split("=") for o in options.split() if o]:
+        measured.must(f"%config IPyCov.{name} = {value}")
+    even = measured.cell(EVEN)
+    measured.must(
+        "import coverage\nc = coverage.Coverage(data_file=None)\nc.start()\neven(0)\nc.stop()"
+    )
+    assert measured.report()[even]["missing_lines"] == [4]
+    said = measured.must(
+        "print([sorted(c.get_data().lines(f)) for f in c.get_data().measured_files()])"
+    )
+    assert "[2, 3]" in said.stdout
+
+
+def test_a_coverage_over_measured_cells(measured: Notebook) -> None:
+    """A Coverage that one cell starts and a later one stops is not disturbed, nor are we."""
+    even = measured.cell(EVEN)
+    measured.must("import coverage\nc = coverage.Coverage(data_file=None)\nc.start()")
+    between = measured.cell("even(0)\nx = 1")
+    measured.must("c.stop()\nmine = c.get_data()")
+    last = measured.cell("even(1)")
+    said = measured.must("print([sorted(mine.lines(f)) for f in mine.measured_files()])")
+    assert "[2, 3]" in said.stdout
+    files = measured.report()
+    assert files[even]["missing_lines"] == []
+    assert files[last]["missing_lines"] == []
+    assert files[between]["missing_lines"] == []
