@@ -12,6 +12,7 @@ from traitlets.config import Config, Configurable
 from ipycov.awaits import awaited
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
+from ipycov.pytest_contexts import PytestContexts
 from ipycov.session import Session
 from ipycov.store import DIRECTORY, Store
 
@@ -103,6 +104,9 @@ class Extension:
         store = Store(self.traits.store) if self.traits.store else None
         self.session = Session(self.traits.options, _say, store)
         self.magics = CoverageMagics(shell, self.session)
+        self._pytest = PytestContexts(
+            lambda: self.session.active, self.session.begin_test, self.session.end_test
+        )
         self._requests: list[tuple[str, Any]] = []
         self._pre_run_cell = self.session.guarded(self.pre_run_cell)
         self._post_run_cell = self.session.guarded(self.post_run_cell)
@@ -117,6 +121,7 @@ class Extension:
         shell.input_transformers_cleanup.insert(0, self.magics.transform)
         shell.input_transformers_post.append(awaited)
         self.session.compiler.install(shell.compile)
+        self._pytest.install()
 
     def unload(self) -> None:
         """Take off everything that `load` put on."""
@@ -141,6 +146,7 @@ class Extension:
             for mine in (self.traits, self.magics, self.magics.transform, awaited):
                 if mine in held:
                     held.remove(mine)
+        self._pytest.uninstall()
         self.session.close()
         self.session.compiler.uninstall(shell.compile)
 

@@ -22,7 +22,7 @@ from IPython.core.magic import (
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from ipycov import covered, view
+from ipycov import by_tests, covered, view
 from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
@@ -136,6 +136,11 @@ class CoverageMagics(Magics):
         default=None,
         help="Tell which cells ran each line, in html and json.",
     )
+    @argument(
+        "--contexts",
+        choices=("tests",),
+        help="Tell which tests ran each line, and which lines cells ran and no test did.",
+    )
     @argument("--precision", type=_digits, metavar="N", help="Digits after the decimal point.")
     @line_magic
     def coverage_report(self, line: str) -> None:
@@ -160,14 +165,17 @@ class CoverageMagics(Magics):
             _patterns(arguments.include),
             _patterns(arguments.omit),
             arguments.fail_under,
-            arguments.show_contexts,
+            arguments.show_contexts or (True if arguments.contexts else None),
             arguments.precision,
         )
         try:
             cov, problems = self._session.report()
             report = Report(cov, options)
+            by_test = arguments.contexts == "tests"
+            cov.get_data().by_test = by_test
             path = _unquoted(arguments.output) if arguments.output else None
-            total = self._show_report(report, arguments.format, path, problems)
+            notes = [*by_tests.table(report, cov), *map(str, problems)] if by_test else problems
+            total = self._show_report(report, arguments.format, path, notes)
             report.check_threshold(total)
         except UnderThreshold:
             raise
@@ -284,7 +292,7 @@ class CoverageMagics(Magics):
     # ---------------------------------------------------------------- private
 
     def _show_report(
-        self, report: Report, format: str, path: str | None, problems: Sequence[Problem]
+        self, report: Report, format: str, path: str | None, problems: Sequence[Problem | str]
     ) -> float:
         notes = [str(problem) for problem in problems]
         if path is not None or format in ("json", "xml", "lcov"):

@@ -16,6 +16,12 @@ from ipycov.analysis import Arc
 #: Stands in a context between the cell's and the number of a %cov in it.
 PART = "!"
 
+#: Stands in a context between the cell's and the name of a test that it ran.
+TEST = "|"
+
+#: What stands in a report by tests for what cells ran and no test did.
+NO_TEST = "no test"
+
 
 @dataclass
 class Measured:
@@ -113,6 +119,7 @@ class Results(CoverageData):
         self.files = {file.name: file for file in files}
         self._datas = list(datas)
         self._lines_of = lines_of
+        self.by_test = False
         self._has_arcs = any(file.arcs is not None for file in self.files.values())
 
     def has_arcs(self) -> bool:
@@ -150,12 +157,19 @@ class Results(CoverageData):
         for data in self._datas:
             for line, contexts in data.contexts_by_lineno(file.raw).items():
                 for reported in self._lines_of(file, line):
-                    found[reported].update(_whole(context) for context in contexts if context)
+                    found[reported].update(self._shown(context) for context in contexts if context)
+        for shown in found.values():
+            if len(shown) > 1:
+                shown.discard(NO_TEST)
         return {line: sorted(found[line], key=_by_number) for line in sorted(found)}
 
     def measured_contexts(self) -> set[str]:
         contexts = {context for data in self._datas for context in data.measured_contexts()}
-        return {_whole(context) for context in contexts if context}
+        return {self._shown(context) for context in contexts if context}
+
+    def _shown(self, context: str) -> str:
+        """What reports call a context: its cell, or with `by_test` its test."""
+        return _test(context) if self.by_test else _whole(context)
 
     def set_query_contexts(self, contexts: Any) -> None:
         """Do nothing: what the contexts choose was read already."""
@@ -169,7 +183,12 @@ class Results(CoverageData):
 
 def _whole(context: str) -> str:
     """The context of the cell that a context or a part of one belongs to."""
-    return context.partition(PART)[0]
+    return re.split(f"[{PART}{TEST}]", context, maxsplit=1)[0]
+
+
+def _test(context: str) -> str:
+    """The test of a context."""
+    return re.sub(rf"{PART}\d+$", "", context.partition(TEST)[2]) or NO_TEST
 
 
 def _by_number(context: str) -> tuple[int, str]:
