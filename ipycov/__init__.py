@@ -5,9 +5,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 __version__ = "0.1.0"
+
+#: The path of a configuration file for coverage.py that names the plugin, and no more.
+coveragerc = os.path.join(os.path.dirname(os.path.abspath(__file__)), "coveragerc")
+
+
+def autoconfig(**settings: Any) -> None:
+    """Set up ipytest so that `%%ipytest` reports the coverage of cells and modules.
+
+    `settings` are those of `ipytest.autoconfig`; its `addopts` come after ours.
+    """
+    from ipycov.ipytest_setup import autoconfig
+
+    autoconfig(coveragerc, **settings)
 
 
 def load_ipython_extension(ipython: Any) -> None:

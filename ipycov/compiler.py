@@ -235,6 +235,12 @@ class _Watched:
         return code if watcher is None else watcher.mark(code, filename)
 
 
+def book_of(compiler: Any) -> CellBook | None:
+    """The cells that ipycov has seen `compiler` compile, None where it does not watch it."""
+    watcher: CellCompiler | None = getattr(compiler, "__dict__", {}).get("_ipycov")
+    return watcher.book if watcher is not None else None
+
+
 def relocate(tree: ast.AST, line_of: Callable[[int], int]) -> None:
     """Give each node of `tree` the lines that `line_of` gives for its own."""
     node: Any

@@ -116,6 +116,52 @@ def after_saving(cov: coverage.Coverage, call: Callable[[coverage.Coverage], Non
     cov._post_save_work = post_save_work  # type: ignore[method-assign]
 
 
+def put_collected(
+    cov: coverage.Coverage,
+    is_cell: Callable[[str], bool],
+    put: Callable[[CoverageData, Mapping[str, Any], bool], None],
+) -> None:
+    """Measure cells with `cov`, and have `put` put what it collects into its data.
+
+    `put` is given the data, lines or arcs by filename, and whether they are arcs. coverage.py lets
+    plugins translate what a file tracer has seen, and when it reports, but not what goes into its
+    data.
+    """
+    original = cov._init_for_start
+
+    def init_for_start() -> None:
+        original()
+        always_measure(cov, is_cell)
+        collector: Any = cov._collector
+        collector.covdata = _Put(collector.covdata, put)
+
+    cov._init_for_start = init_for_start  # type: ignore[method-assign]
+
+
+class _Put:
+    """Stands before the data of a collector, and lets another put there what was collected."""
+
+    def __init__(
+        self, data: CoverageData, put: Callable[[CoverageData, Mapping[str, Any], bool], None]
+    ) -> None:
+        self._data = data
+        self._put = put
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def add_lines(self, found: Mapping[str, Iterable[Any]]) -> None:
+        self._put(self._data, found, False)
+
+    def add_arcs(self, found: Mapping[str, Iterable[Any]]) -> None:
+        self._put(self._data, found, True)
+
+
+def is_on_disk(data: CoverageData) -> bool:
+    """Whether `data` has a file."""
+    return not data._no_disk
+
+
 def relative_filename(filename: str) -> str:
     """What coverage.py's reports call a file."""
     from coverage.files import relative_filename as relative
@@ -188,6 +234,94 @@ class _Caught:
 
     def add_file_tracers(self, tracers: Mapping[str, str]) -> None:
         """Leave them to be asked for when the data is written."""
+
+
+def measure_beside(
+    cov: coverage.Coverage, share: Callable[[Mapping[str, set[Any]], bool], None]
+) -> None:
+    """Lose nothing of what runs while a `Coverage` measures that a measured cell has started.
+
+    coverage.py pauses the one that measures when another is started. Where sys.monitoring can have
+    both, `cov` goes on; else what the other collects is given to `share` too, with whether it is
+    arcs.
+    """
+    collector: Any = cov._collector
+    pause, resume = collector.pause, collector.resume
+    taps: list[_Tap] = []
+
+    def paused() -> None:
+        other = sys._getframe(1).f_locals.get("self")
+        if other is collector or not isinstance(other, type(collector)):
+            pause()
+            return
+        beside = collector.tracer_name() == "SysMonitor" and (
+            other.tracer_name() != "SysMonitor" or _takes_any_tool_id(other)
+        )
+        taps.append(_Tap(other, None if beside else share))
+        if not beside:
+            pause()
+
+    def resumed() -> None:
+        tap = taps.pop() if taps else None
+        if tap is not None and tap.share is None:
+            return
+        if tap is not None:
+            tap.take_off()
+        resume()
+
+    collector.pause, collector.resume = paused, resumed
+
+
+def _takes_any_tool_id(collector: Any) -> bool:
+    """Whether its sysmon core starts where another has the first tool id of sys.monitoring.
+
+    An older coverage.py raises what its start does not catch.
+    """
+    return "ValueError" in collector.core.tracer_class.start.__code__.co_names
+
+
+class _Tap:
+    """Gives what the collector `other` collects to `share` too, until it is taken off."""
+
+    def __init__(
+        self, other: Any, share: Callable[[Mapping[str, set[Any]], bool], None] | None
+    ) -> None:
+        self.share = share
+        self._other = other
+        self._data = other.covdata
+        if share is not None:
+            other.covdata = _Put(self._data, self._put)
+
+    def _put(self, data: CoverageData, found: Mapping[str, Any], arcs: bool) -> None:
+        self._copy(found, arcs)
+        (data.add_arcs if arcs else data.add_lines)(found)
+
+    def _copy(self, found: Mapping[str, Any], arcs: bool) -> None:
+        if self.share is not None:
+            self.share({os.path.abspath(name): set(each) for name, each in found.items()}, arcs)
+
+    def take_off(self) -> None:
+        """Give what was collected and not asked for yet, and leave it where it is."""
+        other = self._other
+        own, other.covdata = other.covdata, _Caught()
+        other._clear_data = lambda: None
+        try:
+            other.flush_data()
+            self._copy(other.covdata.files, bool(other.branch))
+        finally:
+            del other._clear_data
+            other.covdata = self._data if isinstance(own, _Put) else own
+
+
+def is_monitoring(cov: coverage.Coverage) -> bool:
+    """Whether the sysmon core of `cov` goes on, beside another `Coverage` or after it."""
+    tracers: Any = cov._collector.tracers  # type: ignore[union-attr]
+    return bool(tracers) and bool(tracers[0].sysmon_on)
+
+
+def would_measure(cov: coverage.Coverage, filename: str) -> bool:
+    """Whether a `cov` that was started measures a file."""
+    return bool(cov._should_trace(filename, None).trace)  # type: ignore[arg-type]
 
 
 def file_tracers(cov: coverage.Coverage) -> dict[str, str]:

@@ -15,6 +15,7 @@ from ipycov.history import earlier_cells
 from ipycov.live_magic import LiveMagic
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
+from ipycov.pytest_contexts import PytestContexts
 from ipycov.session import Ran, Session
 from ipycov.store import DIRECTORY, Store
 
@@ -108,6 +109,9 @@ class Extension:
         self.session.notebook.named = lambda: _notebook_path(shell)
         self.magics = CoverageMagics(shell, self.session)
         self.live = LiveMagic(shell, self.session)
+        self._pytest = PytestContexts(
+            lambda: self.session.active, self.session.begin_test, self.session.end_test
+        )
         self._requests: list[tuple[str, Any]] = []
         self._pre_run_cell = self.session.guarded(self.pre_run_cell)
         self._post_run_cell = self.session.guarded(self.post_run_cell)
@@ -123,6 +127,7 @@ class Extension:
         shell.input_transformers_cleanup.insert(0, self.magics.transform)
         shell.input_transformers_post.append(awaited)
         self.session.compiler.install(shell.compile)
+        self._pytest.install()
 
     def unload(self) -> None:
         """Take off everything that `load` put on."""
@@ -148,6 +153,7 @@ class Extension:
             for mine in (self.traits, self.magics, self.live, self.magics.transform, awaited):
                 if mine in held:
                     held.remove(mine)
+        self._pytest.uninstall()
         self.session.close()
         self.session.compiler.uninstall(shell.compile)
 

@@ -7,28 +7,35 @@ when the process has ended and coverage.py has saved its data, the cells in it b
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from ipycov import coverage_internals
+from ipycov.imports import after_import
 
 _COMPILERS = "IPython.core.compilerop"
 
 
 def watch(cov: Any) -> None:
-    """Learn the cells of a kernel that this process may become, measured by `cov`."""
+    """Learn the cells of a kernel that this process may become, measured by `cov`.
+
+    Where a shell runs already, one of its cells has made `cov`, to report on it by itself.
+    """
+    shell = running_shell()
+    if shell is not None:
+        from ipycov.live_data import LiveData
+
+        LiveData(cov, shell).attach()
+        return
     kernel = _Kernel(cov)
     if _COMPILERS in sys.modules:
         kernel.wait_for_compiler(sys.modules[_COMPILERS])
     else:
-        sys.meta_path.insert(0, _AfterImport(kernel))
+        after_import(_COMPILERS, kernel.wait_for_compiler)
     coverage_internals.after_saving(cov, kernel.saved)
     if "COVERAGE_PROCESS_CONFIG" not in os.environ:
         kernel.fold_killed()  # this may be `coverage combine`
@@ -102,10 +109,17 @@ class _Kernel:
         watcher = CellCompiler(book, lambda cell: None, every_text=True)
         watcher.install(compiler)
         coverage_internals.always_measure(self._cov, book.__contains__)
-        shells = sys.modules.get("IPython.core.interactiveshell")
-        if shells is not None and shells.InteractiveShell.initialized():
-            shell = shells.InteractiveShell.instance()
+        shell = running_shell()
+        if shell is not None:
             shell.events.register("post_run_cell", self.cell_ended)
+
+
+def running_shell() -> Any:
+    """The shell of this process, None where there is none yet."""
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    if shells is None or not shells.InteractiveShell.initialized():
+        return None
+    return shells.InteractiveShell.instance()
 
 
 @contextmanager
@@ -115,34 +129,3 @@ def _told(consequence: str) -> Iterator[None]:
         yield
     except Exception as error:  # it is the user's run, and none of ours
         print(f"ipycov: {consequence}: {type(error).__name__}: {error}", file=sys.stderr)
-
-
-class _AfterImport(MetaPathFinder):
-    """Lets IPython's compiler module be imported as ever, and is called when it was."""
-
-    def __init__(self, kernel: _Kernel) -> None:
-        self._kernel = kernel
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        if fullname != _COMPILERS:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Telling(spec.loader, self._kernel)
-        return spec
-
-
-class _Telling(Loader):
-    """A loader that tells the kernel of the module that it has loaded."""
-
-    def __init__(self, loader: Loader, kernel: _Kernel) -> None:
-        self._loader = loader
-        self._kernel = kernel
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        self._kernel.wait_for_compiler(module)

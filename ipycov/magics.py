@@ -22,7 +22,7 @@ from IPython.core.magic import (
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from ipycov import covered, inline, ran_by, view
+from ipycov import by_tests, covered, inline, ran_by, view
 from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
@@ -143,6 +143,11 @@ class CoverageMagics(Magics):
         help="Show what each cell covered instead: how many lines, how many that no other cell "
         "did, and which functions.",
     )
+    @argument(
+        "--contexts",
+        choices=("tests",),
+        help="Tell which tests ran each line, and which lines cells ran and no test did.",
+    )
     @argument("--precision", type=_digits, metavar="N", help="Digits after the decimal point.")
     @line_magic
     def coverage_report(self, line: str) -> None:
@@ -169,14 +174,18 @@ class CoverageMagics(Magics):
             _patterns(arguments.include),
             _patterns(arguments.omit),
             arguments.fail_under,
-            arguments.show_contexts,
+            arguments.show_contexts or (True if arguments.contexts else None),
             arguments.precision,
         )
         try:
             cov, problems = self._session.report()
             report = Report(cov, options)
+            by_test = arguments.contexts == "tests"
+            cov.get_data().by_test = by_test
             path = _unquoted(arguments.output) if arguments.output else None
             notes = [*map(str, problems), *self._session.remarks(cov)]
+            if by_test:
+                notes = [*by_tests.table(report, cov), *notes]
             if arguments.cells:
                 total = self._show_cells(cov, report, notes)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -117,6 +117,7 @@ class Measurement:
         self._context = ""
         self._pending: list[Taken] = []
         self._new: list[Taken] = []
+        self._touched: set[str] = set()
         self.branch = bool(self._option("branch"))
         self._begun = False
         self._suspended = False
@@ -199,13 +200,30 @@ class Measurement:
             self._end()
 
     def _take(self) -> set[str]:
-        files = coverage_internals.take(self.coverage)
+        self._add(coverage_internals.take(self.coverage))
+        touched, self._touched = self._touched, set()
+        return touched
+
+    def _add(self, files: dict[str, set[Any]]) -> None:
         if files:
             taken = Taken(self._context, files, self.branch)
             self._pending.append(taken)
             self._new.append(taken)
             self.changed |= files.keys()
-        return set(files)
+            self._touched |= files.keys()
+
+    def _share(self, found: Mapping[str, set[Any]], arcs: bool) -> None:
+        """Take what a `Coverage` has collected that a cell started, and that is ours to measure."""
+        files = {
+            name: each
+            for name, each in found.items()
+            if each and coverage_internals.would_measure(self.coverage, name)
+        }
+        if arcs and not self.branch:
+            files = {name: measured_from(each, True).lines for name, each in files.items()}
+        elif self.branch and not arcs:
+            files = {name: {(-1, line) for line in each} for name, each in files.items()}
+        self._add(files)
 
     def _begin(self) -> None:
         traced = not self._uses_monitoring and sys.gettrace() is not None
@@ -219,6 +237,7 @@ class Measurement:
             self.coverage.start()  # only now does it have what decides on files
             self.coverage.stop()
             coverage_internals.always_measure(self.coverage, self.cells.is_cell)
+            coverage_internals.measure_beside(self.coverage, self._share)
             self._begun = True
         self.coverage.start()
         if self._uses_monitoring:
@@ -231,6 +250,10 @@ class Measurement:
             self._thread_trace = threading.gettrace()
 
     def _go_on(self) -> None:
+        if self._uses_monitoring and coverage_internals.is_monitoring(self.coverage):
+            self._suspended = False
+            sys.monitoring.restart_events()
+            return
         if coverage.Coverage.current() is not self.coverage:
             raise CannotMeasure("a coverage.Coverage that a cell started is measuring")
         if sys.gettrace() is not None and not _is_coverages(sys.gettrace()):

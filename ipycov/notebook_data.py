@@ -37,7 +37,7 @@ from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, in_context
-from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, merge
+from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, keep_texts, merge
 
 #: The names of records: of a cell, of one whose magic ran its body as Python, and of a layout.
 RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
@@ -241,7 +241,7 @@ class _Folding:
                 sink.add(name, (), arcs, ours=True)
                 sink.add(f"{name}#layout={layout(reporter.notebook)}", (), arcs, ours=True)
             sink.flush()
-        _keep_texts(alone, self.directory)
+        keep_texts(alone, self.directory)
 
 
 def touch_notebooks(cov: Any) -> None:
@@ -336,12 +336,3 @@ class _Sink:
         if self._arcs:
             self._new.add_arcs(self._arcs)
         self._new.add_file_tracers(dict.fromkeys(self._ours, NAME))
-
-
-def _keep_texts(cells: Iterable[Cell], directory: str) -> None:
-    """Keep the texts of cells that no notebook holds where a report can find them."""
-    folder = Path(directory, DIRECTORY, "cells")
-    for cell in cells:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
-        (folder / f"{digest(cell.typed)}.txt").write_text(cell.typed, encoding="utf-8")

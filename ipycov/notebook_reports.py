@@ -13,7 +13,7 @@ from typing import Any
 from coverage.exceptions import CoverageException, NotPython
 from coverage.plugin import FileReporter
 
-from ipycov import coverage_internals, notebooks
+from ipycov import coverage_internals, live_data, notebooks
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell
 from ipycov.errors import BadNotebook
@@ -47,18 +47,21 @@ class _Recorded:
 
 
 class NotebookFiles:
-    """The notebooks in the data that `cov` reports on."""
+    """The notebooks, and the cells of `shell`, in the data that `cov` reports on."""
 
-    def __init__(self, cov: Any) -> None:
+    def __init__(self, cov: Any, shell: Any = None) -> None:
         self._cov = cov
+        self._shell = shell
         self._said: set[str] = set()
         self._records: dict[str, list[re.Match[str]]] = {}
         self._records_of: tuple[Any, int] = (None, 0)
 
     def reporter(self, filename: str) -> FileReporter:
         """The reporter for a file that a data file leaves to the plugin."""
-        if RECORD.fullmatch(filename):
+        if RECORD.fullmatch(filename) or live_data.TEXT.fullmatch(filename):
             return _NotReported(filename)
+        if live_data.LIVE.fullmatch(filename):
+            return self._live_cell(filename)
         alone = ALONE.fullmatch(filename)
         if alone is not None:
             return self._cell_alone(filename, alone)
@@ -99,6 +102,13 @@ class NotebookFiles:
         cell = Cell(filename, typed, count=int(found["count"]))
         analysis = CellAnalysis(cell.translation.python, cell.label, self._exclusions())
         return _AloneReporter(cell, filename, found["place"], analysis)
+
+    def _live_cell(self, filename: str) -> FileReporter:
+        reporter = live_data.reporter(self._cov, self._shell, filename)
+        if isinstance(reporter, str):
+            self._say(f"{os.path.basename(filename)}: {reporter}")
+            return _NotReported(filename)
+        return reporter
 
     def _recorded(self, filename: str) -> _Recorded:
         recorded = _Recorded()

@@ -42,9 +42,10 @@ class NotebookPlugin(CoveragePlugin):
 
     def file_reporter(self, filename: str) -> FileReporter | str:
         """The reporter for a notebook, or for a cell that is in none."""
+        from ipycov.kernels import running_shell
         from ipycov.notebook_reports import NotebookFiles
 
         if self._files is None:
-            self._files = NotebookFiles(self._coverage)
+            self._files = NotebookFiles(self._coverage, running_shell())
         reporter: FileReporter | str = self._files.reporter(filename)
         return reporter

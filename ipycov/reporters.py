@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from coverage.phystokens import source_token_lines
@@ -69,8 +69,19 @@ class CellReporter(FileReporter):
         if known is not None and data.version == known.version and known.name == self.filename:
             return known
 
+        typed = self.typed(data, self.cell.typed_line)
+        reported = ReportedFile(
+            self.filename, typed.lines, typed.arcs, self.cell.filename, data.version
+        )
+        if data.version >= 0:
+            self._reported = reported
+        return reported
+
+    def typed(self, data: Measured, typed_line: Callable[[int], int]) -> Measured:
+        """What ran of the cell, by typed lines; `typed_line` that of a line of its code."""
+
         def typed(line: int) -> int:
-            return self.cell.typed_line(line) if line >= 0 else -self.cell.typed_line(-line)
+            return typed_line(line) if line >= 0 else -typed_line(-line)
 
         lines = {typed(line) for line in data.lines if line > 0}
         arcs: set[Arc] | None = None
@@ -78,10 +89,7 @@ class CellReporter(FileReporter):
             arcs = self.analysis.module_arcs(
                 ((typed(start), typed(end)) for start, end in data.arcs), typed(1)
             )
-        reported = ReportedFile(self.filename, lines, arcs, self.cell.filename, data.version)
-        if data.version >= 0:
-            self._reported = reported
-        return reported
+        return Measured(lines, arcs, data.version)
 
     @cached_property
     def is_empty(self) -> bool:

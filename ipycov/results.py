@@ -16,6 +16,12 @@ from ipycov.analysis import Arc
 #: Stands in a context between the cell's and the number of a %cov in it.
 PART = "!"
 
+#: Stands in a context between the cell's and the name of a test that it ran.
+TEST = "|"
+
+#: What stands in a report by tests for what cells ran and no test did.
+NO_TEST = "no test"
+
 
 @dataclass
 class Measured:
@@ -114,6 +120,7 @@ class Results(CoverageData):
         self._datas = list(datas)
         self._lines_of = lines_of
         self._contexts: dict[str, dict[int, set[str]]] = {}
+        self.by_test = False
         self._has_arcs = any(file.arcs is not None for file in self.files.values())
 
     def has_arcs(self) -> bool:
@@ -145,7 +152,7 @@ class Results(CoverageData):
 
     def contexts_by_lineno(self, filename: str) -> dict[int, list[str]]:
         found = self.contexts_of(filename)
-        return {line: whole_contexts(found[line]) for line in sorted(found)}
+        return {line: self._shown(found[line]) for line in sorted(found)}
 
     def contexts_of(self, filename: str) -> dict[int, set[str]]:
         """The contexts that ran each line, parts of cells too; "" stands for no cell."""
@@ -164,7 +171,11 @@ class Results(CoverageData):
 
     def measured_contexts(self) -> set[str]:
         contexts = {context for data in self._datas for context in data.measured_contexts()}
-        return set(whole_contexts(contexts))
+        return {shown for context in contexts for shown in self._shown([context])}
+
+    def _shown(self, contexts: Iterable[str]) -> list[str]:
+        """What reports call contexts: their cells, or with `by_test` their tests."""
+        return tests_of(contexts) if self.by_test else whole_contexts(contexts)
 
     def set_query_contexts(self, contexts: Any) -> None:
         """Do nothing: what the contexts choose was read already."""
@@ -178,7 +189,18 @@ class Results(CoverageData):
 
 def whole_contexts(contexts: Iterable[str]) -> list[str]:
     """The contexts of the cells that these contexts, or the parts that they name, belong to."""
-    return sorted({context.partition(PART)[0] for context in contexts if context}, key=by_number)
+    cells = {re.split(f"[{PART}{TEST}]", context, maxsplit=1)[0] for context in contexts if context}
+    return sorted(cells, key=by_number)
+
+
+def tests_of(contexts: Iterable[str]) -> list[str]:
+    """The tests of contexts; `NO_TEST` where they are cells' alone."""
+    tests = {
+        re.sub(rf"{PART}\d+$", "", context.partition(TEST)[2]) or NO_TEST
+        for context in contexts
+        if context
+    }
+    return sorted(tests - {NO_TEST} or tests, key=by_number)
 
 
 def by_number(context: str) -> tuple[int, str]:

@@ -27,7 +27,15 @@ from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
-from ipycov.results import PART, Collected, LinesOf, ReportedFile, Results, collected_in
+from ipycov.results import (
+    PART,
+    TEST,
+    Collected,
+    LinesOf,
+    ReportedFile,
+    Results,
+    collected_in,
+)
 from ipycov.store import Store
 
 T = TypeVar("T")
@@ -173,6 +181,21 @@ class Session:
         ran.touched |= self._stop()
         if resume:
             self._start(self.options(), outer.context)
+
+    def begin_test(self, name: str) -> None:
+        """A test begins, which the running cell runs."""
+        if self._active is not None and self._running:
+            outer = self._running[0]
+            context = f"{outer.context}{TEST}{name}"
+            outer.touched |= self._active.switch(context)
+            if context not in outer.parts:
+                outer.parts.append(context)
+
+    def end_test(self) -> None:
+        """The test has ended."""
+        if self._active is not None and self._running:
+            outer = self._running[0]
+            outer.touched |= self._active.switch(outer.context)
 
     @property
     def active(self) -> bool:

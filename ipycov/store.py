@@ -20,6 +20,7 @@ from typing import Any
 
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import IPyCovError
+from ipycov.lines import digest
 from ipycov.results import Measured
 
 #: Where live sessions store, in the directory that they started in.
@@ -156,6 +157,18 @@ def read(directory: str) -> Iterator[StoredSession | UnreadableStore]:
             yield _read_session(path)
         except UnreadableStore as error:
             yield error
+
+
+def keep_texts(cells: Iterable[Cell], directory: str) -> None:
+    """Keep the texts of cells that no notebook holds where reports on data in `directory` look.
+
+    Raises `OSError` when it can't write.
+    """
+    folder = Path(directory, DIRECTORY, "cells")
+    for cell in cells:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
+        (folder / f"{digest(cell.typed)}.txt").write_text(cell.typed, encoding="utf-8")
 
 
 def erase(directory: str) -> None:

@@ -386,3 +386,24 @@ def test_arcs_without_a_line(measured: set[Any], stored: set[Any]) -> None:
     """An arc to no line, which the Python tracer has from Python 3.14 on, leads past it."""
     internals.join_lineless_arcs(measured)
     assert measured == stored
+
+
+@each_core
+def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """What runs while another Coverage measures is lost to neither, and the first goes on."""
+    shared: dict[str, set[Any]] = {}
+    cov, other = make(core), make(core)
+    ready(cov)
+    internals.measure_beside(cov, lambda found, arcs: shared.update(found))
+    code = compile("def f():\n    return 1\ndef g():\n    return 2\n", FILE, "exec")
+    space: dict[str, Any] = {}
+    exec(code, space)
+    cov.start()
+    other.start()
+    space["f"]()
+    other.stop()
+    space["g"]()
+    cov.stop()
+    assert set(other.get_data().lines(FILE) or ()) == {2}
+    assert internals.would_measure(cov, FILE)
+    assert internals.take(cov).get(FILE, set()) | shared.get(FILE, set()) == {2, 4}
