@@ -31,6 +31,8 @@ def by_run(
     """
     own: list[Source] = []
     elsewhere: list[Source] = []
+    if not cov.get_data():
+        return own, elsewhere  # such as of a cell that is nothing but a text
     for reporter, analysis in Report(cov, ReportOptions()).analysed():
         contexts = cov.contexts_of(analysis.filename)
         if reporter.relative_filename() != cell:

@@ -30,6 +30,7 @@ def bare(kernel: Kernel, tmp_path: Path) -> Iterator[Notebook]:
     notebook.must(f"import os; os.chdir({str(tmp_path)!r})")
     yield notebook
     notebook.must("%unload_ext ipycov\nimport os; os.chdir('/')")
+    notebook.must("get_ipython().ast_transformers.clear()")  # ipytest's, for asserts
     left = "import coverage, sys; print(coverage.Coverage.current(), sys.gettrace())"
     assert notebook.must(left).stdout == "None None\n", "something still measures"
 

@@ -66,7 +66,8 @@ def test_cov_runs_the_cell_as_usual(notebook: Notebook) -> None:
 def test_results(notebook: Notebook, text: str, out: str) -> None:
     """The value of a cell or statement under %cov is shown once, as it would be without."""
     notebook.cell("import asyncio")
-    assert notebook.must(text).result == out
+    reply = notebook.must(text)
+    assert (reply.result, reply.stderr) == (out, "")
 
 
 def test_quiet(notebook: Notebook) -> None:
