@@ -78,7 +78,7 @@ def sources(shown: Sequence[Source], everything: Source | None = None, *, first:
         everything = Source("", sum(numbers[1:], numbers[0]), ())
     few = len(shown) <= 3
     top = [
-        f"<strong>Covered: {_percent(everything)}</strong>, {_bar(everything)} "
+        f"{_bar(everything)} <strong>Covered: {_percent(everything)}</strong>, "
         + escape(everything.counts),
         *([escape(visible(first))] if first else []),
         f'<span style="{_QUIET}">{escape(_legend(shown))}</span>',

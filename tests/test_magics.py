@@ -593,7 +593,7 @@ def test_what_the_inline_view_skips(notebook: Notebook) -> None:
     label, module = measured(notebook)
     text = shown(notebook.must("%coverage_report html --skip-covered").html)
     assert re.findall(r"(In\[\d+\]|A\.py) +\d+%", text) == [label, module]
-    assert "Covered: 78%,  9 statements, 2 missed" in text
+    assert "Covered: 78%, 9 statements, 2 missed" in text
     assert "1 file skipped due to complete coverage." in text
 
 
