@@ -131,7 +131,8 @@ def _rows(lines: Sequence[Line]) -> Iterator[str]:
     texts = coloured("\n".join(line.text for line in lines))
     for line, text in zip(lines, texts, strict=True):
         state = STATES[line.state]
-        said = state.word if line.state in ("missing", "partial", "excluded") else ""
+        told = line.state in ("missing", "partial", "excluded") and not line.continued
+        said = state.word if told else ""
         if line.note:
             said = f"{said}: {line.note}" if said else line.note
         colour = "m" if line.state in ("missing", "partial") else "q"
