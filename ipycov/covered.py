@@ -131,22 +131,35 @@ def _lines(
     for number in range(first, min(last, len(text)) + 1):
         if only is not None and number not in only and number in analysis.statements:
             continue
+        statement = _statement(reporter, analysis, number, only)
         note = ""
         if number in unmeasured:
             state, note = "before", "ran before measuring"
-        elif number in analysis.excluded:
+        elif statement in analysis.excluded:
             state = "excluded"
-        elif number in analysis.missing:
+        elif statement in analysis.missing:
             state = "missing"
-        elif number in missing_branches:
+        elif statement in missing_branches:
             state = "partial"
             note = "; ".join(
-                reporter.missing_arc_description(number, end) for end in missing_branches[number]
+                reporter.missing_arc_description(number, end) for end in missing_branches[statement]
             )
         else:
-            state = "run" if number in analysis.statements else ""
-        ran_by = tuple(whole_contexts(contexts.get(number, ()))) if state else ()
-        lines.append(Line(number, text[number - 1], state, note, ran_by))
+            state = "run" if statement in analysis.statements else ""
+        ran_by = tuple(whole_contexts(contexts.get(statement, ()))) if state else ()
+        continued = number != statement
+        line = Line(number, text[number - 1], state, "" if continued else note, ran_by, continued)
+        lines.append(line)
     while lines and not lines[-1].text.strip():
         lines.pop()
     return lines
+
+
+def _statement(
+    reporter: FileReporter, analysis: Analysis, line: int, only: Collection[int] | None
+) -> int:
+    """The line on which the statement begins that `line` is a part of; else `line` itself."""
+    if line in analysis.statements or line in analysis.excluded:
+        return line
+    first = min(reporter.translate_lines([line]), default=line)
+    return first if only is None or first in only else line

@@ -24,6 +24,9 @@ LONGEST = 500
 #: A longer text is shown without colours: they would take the better part of a second.
 _TOO_LONG = 100_000
 
+#: The colours of texts of up to so many characters are kept.
+_KEPT = 10_000
+
 #: What may not be Python alone: IPython's lexer is slower, and needed nowhere else.
 _MAGIC = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$", re.MULTILINE)
 
@@ -44,12 +47,18 @@ _STYLES: dict[Any, str] = {
 }
 
 
-@lru_cache(maxsize=2048)
 def coloured(text: str) -> tuple[str, ...]:
-    """The lines of `text`, which newlines part, as HTML.
+    """The lines of `text`, which newlines part, as HTML."""
+    return _kept(text) if len(text) <= _KEPT else _coloured(text)
 
-    It depends on nothing but the text, and a cell's text is asked for again and again: it is kept.
-    """
+
+@lru_cache(maxsize=1024)
+def _kept(text: str) -> tuple[str, ...]:
+    """The same, kept: it depends on nothing but the text, and is asked for again and again."""
+    return _coloured(text)
+
+
+def _coloured(text: str) -> tuple[str, ...]:
     lines: list[list[tuple[str, str]]] = [[]]
     for style, value in _tokens(text):
         first, *rest = value.split("\n")

@@ -78,7 +78,7 @@ def sources(shown: Sequence[Source], everything: Source | None = None, *, first:
         everything = Source("", sum(numbers[1:], numbers[0]), ())
     few = len(shown) <= 3
     top = [
-        f"<strong>Covered: {_percent(everything)}</strong>, {_bar(everything)} "
+        f"{_bar(everything)} <strong>Covered: {_percent(everything)}</strong>, "
         + escape(everything.counts),
         *([escape(visible(first))] if first else []),
         f'<span style="{_QUIET}">{escape(_legend(shown))}</span>',
@@ -131,7 +131,8 @@ def _rows(lines: Sequence[Line]) -> Iterator[str]:
     texts = coloured("\n".join(line.text for line in lines))
     for line, text in zip(lines, texts, strict=True):
         state = STATES[line.state]
-        said = state.word if line.state in ("missing", "partial", "excluded") else ""
+        told = line.state in ("missing", "partial", "excluded") and not line.continued
+        said = state.word if told else ""
         if line.note:
             said = f"{said}: {line.note}" if said else line.note
         colour = "m" if line.state in ("missing", "partial") else "q"

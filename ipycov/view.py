@@ -39,7 +39,8 @@ _OF_TEXT = frozenset({"Name", "Missing", "Cell", "Ran as", "Functions reached"})
 class Line:
     """A source line: its 1-based number, its text, its state and what to say of it.
 
-    `ran_by` are the cells that ran it, where that is known.
+    `ran_by` are the cells that ran it, where that is known. A line is `continued` from the one on
+    which its statement begins, where it has all been said.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Line:
     state: str = ""
     note: str = ""
     ran_by: tuple[str, ...] = ()
+    continued: bool = False
 
 
 class Figures(Protocol):

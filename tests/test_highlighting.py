@@ -6,10 +6,13 @@ import html
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ipycov import highlighting
 from ipycov.colours import TEXT
 from ipycov.highlighting import LONGEST, coloured
+from ipycov.view import visible
 
 #: texts that are kept to the letter, whatever they are
 TEXTS = [
@@ -44,6 +47,12 @@ def test_the_text_is_kept(source: str) -> None:
     lines = coloured(source)
     assert text(lines) == source.replace("\x0c", "\\x0c").replace("\x0b", "\\x0b")
     assert all(line.count("<span") == line.count("</span>") for line in lines)
+
+
+@given(st.text("ab1 \t\n'\"#%!?({[\\\\$:=é\u202e\x1b<&", max_size=60))
+def test_any_text_is_kept(source: str) -> None:
+    """Whatever is typed is read line by line, with what is not seen written out."""
+    assert text(coloured(source)).split("\n") == [visible(line) for line in source.split("\n")]
 
 
 #: a source, and the colour of a part of it

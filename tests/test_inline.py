@@ -62,7 +62,7 @@ def test_figures_and_signs_on_top() -> None:
     """The figures of all that is shown stand on top, and what the signs mean."""
     shown = read(inline.sources([source(), source("f", missing=0)])).split("\n")
     top = [line.strip() for line in shown if line.strip()]
-    assert top[0] == "Covered: 88%,  8 statements, 1 missed"
+    assert top[0] == "Covered: 88%, 8 statements, 1 missed"
     assert top[1] == "Signs: > run, ! missed, - excluded"
     with_branches = read(inline.sources([source(n_branches=2, n_missing_branches=1)]))
     assert "~ partial" in with_branches

@@ -594,8 +594,32 @@ def test_what_the_inline_view_skips(notebook: Notebook) -> None:
     label, module = measured(notebook)
     text = shown(notebook.must("%coverage_report html --skip-covered").html)
     assert re.findall(r"(In\[\d+\]|A\.py) +\d+%", text) == [label, module]
-    assert "Covered: 78%,  9 statements, 2 missed" in text
+    assert "Covered: 78%, 9 statements, 2 missed" in text
     assert "1 file skipped due to complete coverage." in text
+
+
+def test_statements_over_several_lines(notebook: Notebook) -> None:
+    """All lines of a statement have its sign, and the first alone says what it is."""
+    notebook.write(
+        "lib_rows.py", "def g(x):\n    if x:\n        return [\n            x,\n        ]\n"
+    )
+    notebook.cell("import lib_rows")
+    reply = notebook.must("%%cov\nif 1 == 2:\n    x = [\n        1,\n    ]\ny = (\n    2,\n)")
+    lines = shown(reply.html).split("\n")
+    start = lines.index("2 > if 1 == 2:")
+    assert lines[start : start + 7] == [
+        "2 > if 1 == 2:",
+        "3 !     x = [  ← missed",
+        "4 !         1,",
+        "5 !     ]",
+        "6 > y = (",
+        "7 >     2,",
+        "8 > )",
+    ]
+    text = shown(notebook.must("%cov lib_rows.g(0)").html)
+    assert "3 !         return [  ← missed\n4 !             x,\n5 !         ]\n" in text
+    text = shown(notebook.must("%coverage_report html").html)
+    assert "3 !         return [  ← missed\n4 !             x,\n5 !         ]\n" in text
 
 
 def test_hostile_source(notebook: Notebook) -> None:

@@ -124,6 +124,13 @@ def costs(rounds: int, reports: int) -> Iterable[str]:
         "50 ms",
         met(max(each.again for each in times), 0.05),
     )
+    for name, seconds, limit in (
+        ("inline view of a cell of 50 lines", [each.view_of_cell for each in times], 20),
+        ("inline view of 1000 cells of 10 lines", [each.view_of_all for each in times], 1000),
+        ("the same again", [each.view_of_all_again for each in times], 1000),
+    ):
+        shown = [f"{each * 1000:.0f} ms" for each in seconds]
+        yield row(name, *shown, f"{limit} ms", met(max(seconds) * 1000, limit))
 
 
 def files() -> Iterable[str]:

@@ -33,16 +33,47 @@ print(time.perf_counter() - begun)
 """
 
 
+#: Has the seconds of each inline view that is rendered printed.
+TIME_VIEWS = """
+import time
+import ipycov.covered, ipycov.inline
+
+def timed(module, name, last=False):
+    function = getattr(module, name)
+    def call(*args, **kwargs):
+        begun = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            taken.append(time.perf_counter() - begun)
+            if last:
+                print("took", sum(taken))
+                taken.clear()
+    setattr(module, name, call)
+
+taken = []
+timed(ipycov.covered, "by_run")
+timed(ipycov.covered, "reported")
+timed(ipycov.inline, "run", last=True)
+timed(ipycov.inline, "report", last=True)
+"""
+
+
 @dataclass(frozen=True)
 class ReportTimes:
     """Seconds of the table over the cells, first and after one further cell.
 
-    `coverage` is what coverage.py takes over the same cells as modules.
+    `coverage` is what coverage.py takes over the same cells as modules. `view_of_cell` is what
+    rendering the inline view of a new cell of 50 lines takes, `view_of_all` that of all cells,
+    and `view_of_all_again` when it was made before.
     """
 
     first: float
     again: float
     coverage: float
+    view_of_cell: float
+    view_of_all: float
+    view_of_all_again: float
 
 
 def report_times(directory: Path, branch: bool, rounds: int) -> ReportTimes:
@@ -52,12 +83,40 @@ def report_times(directory: Path, branch: bool, rounds: int) -> ReportTimes:
     firsts: list[float] = []
     agains: list[float] = []
     coverages: list[float] = []
+    views: list[Sequence[float]] = []
     for _ in range(rounds):
         first, again = _ipycov(directory, branch)
         firsts.append(first)
         agains += again
         coverages.append(_coverage(directory, branch))
-    return ReportTimes(median(firsts), median(agains), median(coverages))
+        views.append(_views(directory, branch))
+    return ReportTimes(
+        median(firsts),
+        median(agains),
+        median(coverages),
+        *(median(column) for column in zip(*views, strict=True)),
+    )
+
+
+def _views(directory: Path, branch: bool) -> tuple[float, float, float]:
+    """What rendering takes: a new cell of 50 lines, all cells, and all cells again."""
+    with TimedKernel(directory) as kernel:
+        kernel.run("%load_ext ipycov")
+        kernel.run(f"%config IPyCov.branch = {branch}")
+        for number in range(CELLS):
+            kernel.run(ten_lines(number), f"cell-{number}")
+        kernel.run("%coverage_report")
+        kernel.run(TIME_VIEWS)
+        took = [_took(kernel, "%coverage_report html") for _ in range(2)]
+        cells = []
+        for number in range(CELLS, CELLS + 50, 5):
+            lines = "\n".join(ten_lines(each) for each in range(number, number + 5))
+            cells.append(_took(kernel, "%%cov\n" + lines))
+    return median(cells), took[0], took[1]
+
+
+def _took(kernel: TimedKernel, text: str) -> float:
+    return float(kernel.run(text)[0].split("took", 1)[1].split()[0])
 
 
 def _ipycov(directory: Path, branch: bool) -> tuple[float, Sequence[float]]:
