@@ -17,7 +17,7 @@ class Cell:
     `filename` is the name in its code objects, as coverage.py records it. `typed` is the text as
     the user typed it, `compiled` the text that IPython compiled, None where it is not known. `id`
     is the front end's id of the cell, None where it sends none. `count` is the execution count
-    of its latest run. `counts` are those of all its runs.
+    of its latest run.
     """
 
     filename: str
@@ -77,6 +77,7 @@ class CellBook:
     def __init__(self) -> None:
         self._by_filename: dict[str, Cell] = {}
         self._by_id: dict[str, Cell] = {}
+        self._by_count: dict[int, Cell] = {}
 
     def __iter__(self) -> Iterator[Cell]:
         """The cells as they are now, in the order of their execution counts."""
@@ -89,6 +90,14 @@ class CellBook:
     def get(self, filename: str) -> Cell | None:
         """The cell whose code is compiled under `filename`, replaced or not."""
         return self._by_filename.get(filename)
+
+    def at_count(self, count: int) -> Cell | None:
+        """The cell that ran under an execution count, whatever has become of it since."""
+        return self._by_count.get(count)
+
+    def with_id(self, id: str | None) -> Cell | None:
+        """The cell with a front end's id, with the text that it has now."""
+        return self._by_id.get(id) if id is not None else None
 
     def filename_for(self, filename: str, typed: str, id: str | None) -> str:
         """A name for a cell's code that no other cell has.
@@ -115,6 +124,7 @@ class CellBook:
         cell.replaced = False
         cell.error = None
         cell.count = count
+        self._by_count.setdefault(count, cell)  # what it had IPython run has the same count
         if id is not None:
             before = self._by_id.get(id)
             if before is not None and before is not cell:

@@ -131,6 +131,12 @@ class Measurement:
             return coverage_internals.core_name(self.coverage)
         return "sysmon" if self._uses_monitoring else "ctrace"
 
+    def deciding(self) -> coverage.Coverage:
+        """The `Coverage`, ready to tell which files it measures though nothing has run."""
+        if not self._begun:
+            coverage_internals.prepare(self.coverage)
+        return self.coverage
+
     def start(self, context: str) -> None:
         """Measure this thread, and those started from now on, as `context`.
 
@@ -257,25 +263,32 @@ class Measurement:
         return any(thread.ident not in known for thread in threading.enumerate())
 
     def _choose_core(self) -> bool:
-        """Choose the fastest core that measures what is asked for; tell if it is sys.monitoring."""
-        core = self.options.core or self._option("core") or os.environ.get("COVERAGE_CORE")
-        can_monitor = sys.version_info >= (3, 14) or (
-            sys.version_info >= (3, 12) and not self._option("branch")
-        )
-        threads_only = set(self._option("concurrency") or ["thread"]) <= {
-            "thread",
-            "multiprocessing",
-        }
-        if self._option("timid"):
-            core = "pytrace"
-        elif core is None and can_monitor and threads_only:
-            core = "sysmon"
+        """Have coverage.py use the core that is chosen; tell if it is sys.monitoring."""
+        core, monitors = chosen_core(self._option, self.options.core)
         if core is not None:
             self.coverage.set_option("run:core", core)
-        return core == "sysmon" and can_monitor and threads_only
+        return monitors
 
     def _option(self, name: str) -> Any:
         return self.coverage.get_option(f"run:{name}")
+
+
+def chosen_core(option: Callable[[str], Any], asked: str | None = None) -> tuple[str | None, bool]:
+    """The fastest core that measures what is asked for, and whether it is sys.monitoring.
+
+    `option` gives the value of an option of coverage.py's `[run]`; `asked` wins over it. None
+    leaves the choice to coverage.py, which is the C trace function where there is one.
+    """
+    core = asked or option("core") or os.environ.get("COVERAGE_CORE")
+    can_monitor = sys.version_info >= (3, 14) or (
+        sys.version_info >= (3, 12) and not option("branch")
+    )
+    threads_only = set(option("concurrency") or ["thread"]) <= {"thread", "multiprocessing"}
+    if option("timid"):
+        core = "pytrace"
+    elif core is None and can_monitor and threads_only:
+        core = "sysmon"
+    return core, core == "sysmon" and can_monitor and threads_only
 
 
 def _is_coverages(trace: Any) -> bool:

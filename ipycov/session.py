@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -27,6 +28,7 @@ from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import PART, Collected, ReportedFile, Results, collected_in
 from ipycov.store import Store
+from ipycov.why import Answer, Facts, explain
 
 T = TypeVar("T")
 
@@ -94,6 +96,9 @@ class Session:
         self._typed: list[str] = []
         self._parts = 0
         self._compiled_cells: list[Cell] = []
+        self._unmeasured: dict[str, str] = {}
+        self._refused = ""
+        self._imported_before = frozenset(sys.modules)
 
     # ------------------------------------------------------------ running cells
 
@@ -103,6 +108,8 @@ class Session:
         self.compiler.expected = Run(typed, id, outer.count if outer else None)
         self._typed.append(typed)
         self._running.append(Ran(None, "", asked=options is not None))
+        if len(self._running) == 1:
+            self._refused = ""
         if len(self._running) == 1 and (self.measuring or options is not None):
             self._start(options or self.options(), "")
 
@@ -126,6 +133,10 @@ class Session:
         ran.touched |= self._stop()
         self._keep(ran)
         if ran.measurement is None:
+            if ran.cell is not None:
+                self._unmeasured[ran.cell.filename] = (
+                    self._refused or "measuring was off when it ran"
+                )
             return ran
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
             cov = self._reporting_for(ran.measurement.options)
@@ -254,19 +265,22 @@ class Session:
     def _start(self, options: Options, context: str) -> None:
         measurement = self._measurements.get(options)
         new = measurement is None
+        self._refused = ""
         try:
             if measurement is None:
-                cells = KnownCells(self.book.__contains__, self._multiline_map)
-                measurement = Measurement(options, cells)
-                self._measurements[options] = measurement
+                measurement = self._measurements[options] = self._measurement(options)
                 self._reporting_for(options)
             measurement.start(context)
         except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
                 self._measurements.pop(options, None)  # what failed once fails otherwise next
+            self._refused = str(error)
             self.say_once(f"ipycov: not measured: {error}")
         else:
             self._active = measurement
+
+    def _measurement(self, options: Options) -> Measurement:
+        return Measurement(options, KnownCells(self.book.__contains__, self._multiline_map))
 
     def _stop(self) -> set[str]:
         active, self._active = self._active, None
@@ -311,6 +325,31 @@ class Session:
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
         problems += cov.use(Results(files, self._datas(), self._reported_lines), reporters)
         return cov, [*problems, *_unimported(ran.measurement)]
+
+    def why(self, name: str) -> Answer:
+        """Why a cell, a file or a module is measured or not.
+
+        Raises `CannotReport` for options that coverage.py refuses.
+        """
+        self._read_changes()
+        options = self.options()
+        try:
+            measurement = self._measurements.get(options) or self._measurement(options)
+            cov = measurement.deciding()
+        except (CoverageException, ConfigError) as error:
+            raise CannotReport(str(error)) from error
+        return explain(
+            name,
+            Facts(
+                cov,
+                options,
+                self.book,
+                {name: len(data.lines) for name, data in self._collected.files().items()},
+                self._unmeasured,
+                self._imported_before,
+                measuring=self.measuring,
+            ),
+        )
 
     def reporter(self, cell: Cell) -> CellReporter | str:
         """The reporter for a cell, or why there is none."""
