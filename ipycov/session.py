@@ -9,6 +9,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
@@ -22,6 +23,7 @@ from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
+from ipycov.interrupts import PutOff
 from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
@@ -84,7 +86,9 @@ class Session:
         self._say = say
         self._said: set[str] = set()
         self.book = CellBook()
-        self.compiler = CellCompiler(self.book, self.guarded(self._compiled))
+        self.compiler = CellCompiler(
+            self.book, self.guarded(self._compiled), failed=self.say_own_error
+        )
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
         self._reporting: dict[Options, ReportingCoverage] = {}
@@ -173,6 +177,19 @@ class Session:
             self._start(self.options(), outer.context)
 
     @property
+    def running(self) -> bool:
+        """Whether a cell has begun whose end was not told."""
+        return bool(self._running)
+
+    def abandon(self) -> None:
+        """Take cells that have begun as ended: an interrupt kept the shell from telling it."""
+        ran = self._running[0]
+        self._running.clear()
+        self._typed.clear()
+        ran.touched |= self._stop()
+        self._keep(ran)
+
+    @property
     def active(self) -> bool:
         """Whether code is being measured now."""
         return self._active is not None
@@ -194,12 +211,13 @@ class Session:
 
     def close(self) -> None:
         """Stop measuring for good."""
-        if self._store is not None:
-            self._store.close()
         self.measuring = False
-        self._stop()
-        for measurement in self._measurements.values():
-            measurement.close()
+        with ExitStack() as stack:  # each of them, whatever goes wrong with another
+            for measurement in self._measurements.values():
+                stack.callback(measurement.close)
+            stack.callback(self._stop)
+            if self._store is not None:
+                stack.callback(self._store.close)
 
     def say_once(self, message: str) -> None:
         """Show the user a line that they have not been shown."""
@@ -213,14 +231,19 @@ class Session:
         @functools.wraps(hook)
         def guarded(event: T) -> None:
             try:
-                hook(event)
+                with PutOff():
+                    hook(event)
             except Exception as error:  # the user's cell comes first
-                self.say_once(
-                    f"ipycov: an error of its own, please report it: "
-                    f"{type(error).__name__}: {error}; this cell may not be measured"
-                )
+                self.say_own_error(error)
 
         return guarded
+
+    def say_own_error(self, error: Exception) -> None:
+        """Tell the user of an error of ipycov's, which spares their cell."""
+        self.say_once(
+            f"ipycov: an error of its own, please report it: "
+            f"{type(error).__name__}: {error}; this cell may not be measured"
+        )
 
     def _compiled(self, cell: Cell) -> None:
         if not self._running:
@@ -284,7 +307,18 @@ class Session:
 
     def _stop(self) -> set[str]:
         active, self._active = self._active, None
-        return active.stop() if active is not None else set()
+        if active is None:
+            for measurement in self._measurements.values():
+                measurement.rest()
+            return set()
+        touched = active.stop()
+        if active.displaced:
+            active.displaced = False
+            self.say_once(
+                "ipycov: something took Python's trace function in this cell: what ran from there "
+                "on is not measured"
+            )
+        return touched
 
     def _multiline_map(self, filename: str) -> dict[int, int] | None:
         cell = self.book.get(os.path.realpath(filename))
