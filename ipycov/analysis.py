@@ -49,7 +49,10 @@ class CellAnalysis:
         self.parser = _Parser(python or "\n", name, exclusions.exclude)
         try:
             self.parser.parse_source()
-        except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        except (
+            *(ValueError, RecursionError, MemoryError, OverflowError),
+            SystemError,  # what CPython 3.12 makes of a text nested too deeply
+        ) as error:
             raise NotPython(f"Couldn't parse {name!r} as Python source: {error}") from error
 
     @property

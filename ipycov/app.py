@@ -9,6 +9,7 @@ from traitlets import TraitError
 from traitlets.config.loader import ConfigError
 
 from ipycov.app_command import FAILED, INTERRUPTED, Command, Usage
+from ipycov.app_doctor import DoctorApp
 from ipycov.app_run import RunApp
 from ipycov.app_store import CombineApp, EraseApp, ReportApp
 from ipycov.errors import IPyCovError
@@ -23,6 +24,7 @@ class IPyCovApp(Command):
         "report": (ReportApp, "Report what live sessions have stored."),
         "combine": (CombineApp, "Put what live sessions have stored into coverage.py's data file."),
         "erase": (EraseApp, "Remove what live sessions have stored."),
+        "doctor": (DoctorApp, "Tell what would be measured here, how, and what is wrong."),
     }
 
     def start(self) -> int:  # type: ignore[override]

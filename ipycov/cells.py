@@ -81,6 +81,7 @@ class CellBook:
     def __init__(self) -> None:
         self._by_filename: dict[str, Cell] = {}
         self._by_id: dict[str, Cell] = {}
+        self._by_count: dict[int, Cell] = {}
 
     def __iter__(self) -> Iterator[Cell]:
         """The cells as they are now, in the order of their execution counts."""
@@ -105,6 +106,14 @@ class CellBook:
                 now = self._by_id.get(cell.id, cell) if cell.id is not None else cell
                 names.update(dict.fromkeys(map(label_of, cell.counts), now.label))
         return names
+
+    def at_count(self, count: int) -> Cell | None:
+        """The cell that ran under an execution count, whatever has become of it since."""
+        return self._by_count.get(count)
+
+    def with_id(self, id: str | None) -> Cell | None:
+        """The cell with a front end's id, with the text that it has now."""
+        return self._by_id.get(id) if id is not None else None
 
     def filename_for(self, filename: str, typed: str, id: str | None) -> str:
         """A name for a cell's code that no other cell has.
@@ -132,6 +141,7 @@ class CellBook:
         cell.error = None
         cell.count = count
         cell.counts.add(count)
+        self._by_count.setdefault(count, cell)  # what it had IPython run has the same count
         if id is not None:
             before = self._by_id.get(id)
             if before is not None and before is not cell:

@@ -16,11 +16,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from ipycov.cells import Cell, CellBook
 from ipycov.lines import rows, translate
 from ipycov.locations import holds_code_at, starting_at_zero
+
+T = TypeVar("T")
 
 #: The name under which %cov compiles the statement on its line.
 COV_STATEMENT = "<cov>"
@@ -55,13 +57,20 @@ class CellCompiler:
     """Gives the code of cells its names and lines, and writes the cells into `book`.
 
     `compiled` is called with each cell that is about to run. `every_text` takes each text that is
-    compiled for a cell, for where nobody tells which are.
+    compiled for a cell, for where nobody tells which are. `failed` is told of errors of ipycov's
+    own.
     """
 
     def __init__(
-        self, book: CellBook, compiled: Callable[[Cell], None], *, every_text: bool = False
+        self,
+        book: CellBook,
+        compiled: Callable[[Cell], None],
+        *,
+        every_text: bool = False,
+        failed: Callable[[Exception], None] | None = None,
     ) -> None:
         self.book = book
+        self._failed = failed
         self._compiled = compiled
         self._every_text = every_text
         self.expected: Run | None = None
@@ -80,6 +89,16 @@ class CellCompiler:
         compiler.__dict__.pop("_ipycov", None)
         if isinstance(compiler, _Watched) and type(compiler).__mro__[1] is _Watched:
             compiler.__class__ = type(compiler).__mro__[2]
+
+    def safely(self, call: Callable[[], T], otherwise: T) -> T:
+        """What `call` gives; `otherwise` where it fails, for a cell is to compile all the same."""
+        try:
+            return call()
+        except Exception as error:
+            if self._failed is None:
+                raise
+            self._failed(error)
+            return otherwise
 
     def name(self, compiler: Any, typed: str, compiled: str, count: int) -> str | None:
         """The name for the text that is being compiled; None where it is no cell of a user's."""
@@ -206,12 +225,14 @@ class _Watched:
         if watcher is None:
             return super().cache(transformed_code, number, raw_code)  # type: ignore[misc,no-any-return]
         raw = transformed_code if raw_code is None else raw_code
-        watcher.next_name = watcher.name(self, raw, transformed_code, number)
+        watcher.next_name = watcher.safely(
+            lambda: watcher.name(self, raw, transformed_code, number), None
+        )
         try:
             name: str = super().cache(transformed_code, number, raw_code)  # type: ignore[misc]
         finally:
             watcher.next_name = None
-        watcher.text_was_cached(name)
+        watcher.safely(lambda: watcher.text_was_cached(name), None)
         return name
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
@@ -224,15 +245,17 @@ class _Watched:
         tree = super().ast_parse(source, filename, symbol)  # type: ignore[misc]
         watcher: CellCompiler | None = self.__dict__.get("_ipycov")
         if watcher is not None:
-            watcher.place(tree, filename)
+            watcher.safely(lambda: watcher.place(tree, filename), None)
         return tree
 
     def __call__(self, source: Any, filename: str, symbol: str, *args: Any, **kwargs: Any) -> Any:
         watcher: CellCompiler | None = self.__dict__.get("_ipycov")
         if watcher is not None and filename in TIMED:
-            filename = watcher.place_timed(source) or filename
+            filename = watcher.safely(lambda: watcher.place_timed(source), None) or filename
         code = super().__call__(source, filename, symbol, *args, **kwargs)  # type: ignore[misc]
-        return code if watcher is None else watcher.mark(code, filename)
+        if watcher is None:
+            return code
+        return watcher.safely(lambda: watcher.mark(code, filename), code)
 
 
 def book_of(compiler: Any) -> CellBook | None:

@@ -12,7 +12,7 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from types import CodeType, FrameType
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, TypeVar
 
 import coverage
@@ -54,6 +54,52 @@ def always_measure(cov: coverage.Coverage, is_cell: Callable[[str], bool]) -> No
         return decide(filename, frame)  # type: ignore[no-any-return]
 
     inorout.check_include_omit_etc = check
+
+
+def prepare(cov: coverage.Coverage) -> None:
+    """Let a `cov` that was never started decide on files, without measuring anything."""
+    if cov._inorout is None:
+        cov._init()
+        cov._init_for_start()
+        cov._inited_for_start = True
+
+
+def refusal(cov: coverage.Coverage, filename: str, module: str | None) -> str | None:
+    """Why a `cov` that was started does not measure a file, in coverage.py's words.
+
+    `module` is the name that it is imported by, which packages in `source` are compared with. None
+    says that nothing is against it.
+    """
+    inorout: Any = cov._inorout
+    frame: Any = SimpleNamespace(f_globals={"__name__": module, "__file__": filename})
+    unmatched = list(inorout.source_pkgs_unmatched)
+    try:
+        disposition = inorout.should_trace(filename, frame if module is not None else None)
+    finally:
+        inorout.source_pkgs_unmatched = unmatched  # that it was asked about is no import
+    return None if disposition.trace else str(disposition.reason)
+
+
+def omitting(cov: coverage.Coverage, filename: str) -> str | None:
+    """The pattern of `omit` that leaves a file out, as the configuration has it."""
+    from coverage.files import GlobMatcher, prep_patterns
+
+    patterns = _listed(cov, "run:omit")
+    return next((p for p in patterns if GlobMatcher(prep_patterns([p])).match(filename)), None)
+
+
+def has_c_tracer() -> bool:
+    """Whether this coverage.py has its trace function in C."""
+    try:
+        import coverage.tracer
+    except ImportError:
+        return False
+    return hasattr(coverage.tracer, "CTracer")
+
+
+def looked_for(cov: coverage.Coverage) -> list[str]:
+    """The configuration files that `cov` looked for, in turn, to the one that it read."""
+    return list(cov.config.config_files_attempted)
 
 
 def measures_notebook(cov: coverage.Coverage, path: str) -> bool:

@@ -153,12 +153,18 @@ class Extension:
             for mine in (self.traits, self.magics, self.live, self.magics.transform, awaited):
                 if mine in held:
                     held.remove(mine)
-        self._pytest.uninstall()
-        self.session.close()
+        self.session.guarded(lambda _: self._pytest.uninstall())(None)
         self.session.compiler.uninstall(shell.compile)
+        try:
+            self.session.close()
+        except Exception as error:  # all else is off by now
+            self.session.say_own_error(error)
 
     def pre_run_cell(self, info: Any) -> None:
         """Begin to measure a cell."""
+        if self.session.running and not _within_a_cell():
+            self.session.abandon()
+            self._requests.clear()
         request = self.magics.asked_for(info.raw_cell)
         options = self.magics.measuring(request) if request is not None else None
         self._requests.append((info.raw_cell, request))
@@ -221,6 +227,15 @@ def _traits(shell: Any) -> IPyCov:
             else:
                 right.IPyCov[name] = value
         return IPyCov(config=right)
+
+
+def _within_a_cell() -> bool:
+    """Whether IPython is about to run a cell for one that runs."""
+    frame, running = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame = frame.f_back
+        running += frame.f_code.co_name == "run_cell_async"
+    return running > 1
 
 
 def _say(message: str) -> None:

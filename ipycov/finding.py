@@ -17,6 +17,15 @@ _SKIPPED = {"node_modules", "site-packages", "__pycache__"}
 
 def notebook_files(directories: Iterable[str]) -> Iterator[str]:
     """The notebook files in and below directories, each once; hidden ones are left out."""
+    yield from _files(directories, ".ipynb")
+
+
+def python_files(directory: str) -> Iterator[str]:
+    """The Python source files in and below a directory; hidden and installed ones are left out."""
+    yield from _files([directory], ".py")
+
+
+def _files(directories: Iterable[str], ending: str) -> Iterator[str]:
     seen: set[str] = set()
     for top in directories:
         for directory, subdirectories, files in os.walk(os.path.realpath(top)):
@@ -32,7 +41,7 @@ def notebook_files(directories: Iterable[str]) -> Iterator[str]:
                 subdirectories.clear()
                 continue
             seen.add(directory)
-            yield from (os.path.join(directory, f) for f in sorted(files) if f.endswith(".ipynb"))
+            yield from (os.path.join(directory, f) for f in sorted(files) if f.endswith(ending))
 
 
 def notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:

@@ -85,7 +85,9 @@ def rows(text: str) -> list[str]:
 
 def digest(text: str) -> str:
     """What tells a cell's text from others."""
-    return hashlib.sha1("\n".join(rows(text)).encode(), usedforsecurity=False).hexdigest()[:16]
+    return hashlib.sha1(
+        "\n".join(rows(text)).encode("utf-8", "surrogatepass"), usedforsecurity=False
+    ).hexdigest()[:16]
 
 
 def headers(typed: str) -> tuple[Header, ...]:
@@ -236,7 +238,7 @@ def _apply_ipython(stages: _Stages) -> None:
         before = stages.rows
         try:
             stages.apply(_on_lines(lambda lines: manager.do_one_token_transform(lines)[1]))
-        except SyntaxError:  # as it will be for the user, who sees it there
+        except (SyntaxError, UnicodeEncodeError):  # as for the user, who sees it there
             return
         if stages.rows == before:
             return

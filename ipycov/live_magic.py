@@ -47,7 +47,7 @@ class LiveMagic(Magics):
 
     def cell_ended(self, ran: Ran | None) -> None:
         """Bring the view up to date, where one is shown and the outermost cell has ended."""
-        if self._handle is None or ran is None or not self._session.idle():
+        if self._handle is None or ran is None or self._session.running:
             return
         labels = [ran.cell.label] if ran.cell is not None and ran.touched else []
         self._handle.update(self._shown(labels))

@@ -149,6 +149,12 @@ class CoverageMagics(Magics):
         help="Tell which tests ran each line, and which lines cells ran and no test did.",
     )
     @argument("--precision", type=_digits, metavar="N", help="Digits after the decimal point.")
+    @argument(
+        "--why",
+        metavar="NAME",
+        help="Make no report, but tell why a module, a file or a cell such as In[3] is measured or "
+        "not.",
+    )
     @line_magic
     def coverage_report(self, line: str) -> None:
         """Report the coverage of all cells and modules measured so far.
@@ -178,6 +184,9 @@ class CoverageMagics(Magics):
             arguments.precision,
         )
         try:
+            if arguments.why is not None:
+                print(self._session.why(_unquoted(arguments.why)))
+                return
             cov, problems = self._session.report()
             report = Report(cov, options)
             by_test = arguments.contexts == "tests"

@@ -29,6 +29,13 @@ _NEEDLESS_WARNINGS = [
 ]
 
 
+#: Newer versions of coverage.py take another id where its own is taken.
+_NO_TOOL_ID = (
+    "other tools hold the ids of sys.monitoring that coverage.py can use; end them, or use the "
+    "core 'ctrace'"
+)
+
+
 class CannotMeasure(IPyCovError):
     """A cell can't be measured; the message says why."""
 
@@ -122,6 +129,8 @@ class Measurement:
         self._begun = False
         self._suspended = False
         self._thread_trace: Any = None
+        self._threads_theirs: Any = None
+        self.displaced = False  # whether another trace function took the place of coverage.py's
         self._threads_before: set[int | None] = set()
         self._code = coverage_internals.MonitoredCode()
 
@@ -131,6 +140,12 @@ class Measurement:
         if self._begun:
             return coverage_internals.core_name(self.coverage)
         return "sysmon" if self._uses_monitoring else "ctrace"
+
+    def deciding(self) -> coverage.Coverage:
+        """The `Coverage`, ready to tell which files it measures though nothing has run."""
+        if not self._begun:
+            coverage_internals.prepare(self.coverage)
+        return self.coverage
 
     def start(self, context: str) -> None:
         """Measure this thread, and those started from now on, as `context`.
@@ -177,21 +192,37 @@ class Measurement:
 
     def stop(self) -> set[str]:
         """Stop measuring and keep the data; return the names of the files that have new data."""
-        if not self._uses_monitoring and _is_coverages(sys.gettrace()):
-            sys.settrace(None)
-        touched = self._take()
-        self._context = ""
-        if self._uses_monitoring:
-            self._code.keep(self.coverage)
-            self._end()
-        elif self._other_threads_run() or coverage.Coverage.current() is not self.coverage:
-            # coverage.py would end the measuring of those threads for good.
-            self._suspended = True
-            if threading.gettrace() is self._thread_trace:
-                threading.settrace(None)
-        else:
-            self._end()
+        # Where a cell has started a Coverage of its own, the trace function is that one's.
+        if not self._uses_monitoring and coverage.Coverage.current() is self.coverage:
+            if _is_coverages(sys.gettrace()):
+                sys.settrace(None)
+            else:
+                self.displaced = True
+        touched: set[str] = set()
+        try:
+            touched = self._take()
+            self._context = ""
+            if self._uses_monitoring:
+                self._code.keep(self.coverage)
+        finally:  # whatever goes wrong, nothing goes on to measure
+            if not self._uses_monitoring and (
+                self._other_threads_run() or coverage.Coverage.current() is not self.coverage
+            ):
+                # coverage.py would end the measuring of those threads for good.
+                self._suspended = True
+                if threading.gettrace() == self._thread_trace:
+                    threading.settrace(self._threads_theirs)
+            else:
+                self._end()
         return touched
+
+    def rest(self) -> None:
+        """Take the trace function off again that coverage.py put back when another one ended."""
+        if self._suspended and coverage.Coverage.current() is self.coverage:
+            if _is_coverages(sys.gettrace()):
+                sys.settrace(None)
+            if threading.gettrace() == self._thread_trace:
+                threading.settrace(self._threads_theirs)
 
     def close(self) -> None:
         """End measuring for good; the data can still be read."""
@@ -232,22 +263,32 @@ class Measurement:
                 "a debugger or another tool traces this cell and the core "
                 f"{self.core!r} can't run beside it"
             )
+        self._threads_theirs = _not_coverages(threading.gettrace())
         if not self._begun:
             self._threads_before = {thread.ident for thread in threading.enumerate()}
-            self.coverage.start()  # only now does it have what decides on files
-            self.coverage.stop()
+            coverage_internals.prepare(self.coverage)  # now it has what decides on files
             coverage_internals.always_measure(self.coverage, self.cells.is_cell)
             coverage_internals.measure_beside(self.coverage, self._share)
             self._begun = True
-        self.coverage.start()
-        if self._uses_monitoring:
+        try:
+            self.coverage.start()
+        except (ValueError, RuntimeError) as error:
+            if not self._uses_monitoring:
+                raise
+            raise CannotMeasure(_NO_TOOL_ID) from error
+        try:
+            if not self._uses_monitoring:
+                self._thread_trace = threading.gettrace()
+                self._leave_threads_to_others()
+                return
             if self.branch:
                 coverage_internals.know_multiline_statements(
                     self.coverage, self.cells.multiline_map
                 )
             self._code.give_back(self.coverage)
-        else:
-            self._thread_trace = threading.gettrace()
+        except BaseException:
+            self._end()
+            raise
 
     def _go_on(self) -> None:
         if self._uses_monitoring and coverage_internals.is_monitoring(self.coverage):
@@ -261,44 +302,66 @@ class Measurement:
                 f"another tool traces this cell and the core {self.core!r} can't run beside it"
             )
         # The function that coverage.py has each new thread start with does it for this one.
+        self._threads_theirs = _not_coverages(threading.gettrace())
         sys.settrace(self._thread_trace)
         threading.settrace(self._thread_trace)
+        self._leave_threads_to_others()
         self._suspended = False
 
+    def _leave_threads_to_others(self) -> None:
+        """Have new threads start with the trace function that was set for them, if one was."""
+        if self._threads_theirs is not None:
+            threading.settrace(self._threads_theirs)
+
     def _end(self) -> None:
-        if coverage.Coverage.current() is self.coverage:
-            theirs = sys.gettrace()
-            self.coverage.stop()
-            if theirs is not None and not _is_coverages(theirs):
-                sys.settrace(theirs)  # the user's own, set by the cell
-            coverage_internals.forget_flushed(self.coverage)
-        else:
+        if coverage.Coverage.current() is not self.coverage:
             self._suspended = True
+            return
+        trace, for_threads = sys.gettrace(), threading.gettrace()
+        self.coverage.stop()
+        if trace is not None and not _is_coverages(trace):
+            sys.settrace(trace)  # the user's own, set by the cell
+        if for_threads is not None and for_threads == self._thread_trace:
+            for_threads = self._threads_theirs
+        threading.settrace(for_threads)  # coverage.py leaves none, whatever was there
+        coverage_internals.forget_flushed(self.coverage)
 
     def _other_threads_run(self) -> bool:
         known = {*self._threads_before, threading.get_ident()}
         return any(thread.ident not in known for thread in threading.enumerate())
 
     def _choose_core(self) -> bool:
-        """Choose the fastest core that measures what is asked for; tell if it is sys.monitoring."""
-        core = self.options.core or self._option("core") or os.environ.get("COVERAGE_CORE")
-        can_monitor = sys.version_info >= (3, 14) or (
-            sys.version_info >= (3, 12) and not self._option("branch")
-        )
-        threads_only = set(self._option("concurrency") or ["thread"]) <= {
-            "thread",
-            "multiprocessing",
-        }
-        if self._option("timid"):
-            core = "pytrace"
-        elif core is None and can_monitor and threads_only:
-            core = "sysmon"
+        """Have coverage.py use the core that is chosen; tell if it is sys.monitoring."""
+        core, monitors = chosen_core(self._option, self.options.core)
         if core is not None:
             self.coverage.set_option("run:core", core)
-        return core == "sysmon" and can_monitor and threads_only
+        return monitors
 
     def _option(self, name: str) -> Any:
         return self.coverage.get_option(f"run:{name}")
+
+
+def chosen_core(option: Callable[[str], Any], asked: str | None = None) -> tuple[str | None, bool]:
+    """The fastest core that measures what is asked for, and whether it is sys.monitoring.
+
+    `option` gives the value of an option of coverage.py's `[run]`; `asked` wins over it. None
+    leaves the choice to coverage.py, which is the C trace function where there is one.
+    """
+    core = asked or option("core") or os.environ.get("COVERAGE_CORE")
+    can_monitor = sys.version_info >= (3, 14) or (
+        sys.version_info >= (3, 12) and not option("branch")
+    )
+    threads_only = set(option("concurrency") or ["thread"]) <= {"thread", "multiprocessing"}
+    if option("timid"):
+        core = "pytrace"
+    elif core is None and can_monitor and threads_only:
+        core = "sysmon"
+    return core, core == "sysmon" and can_monitor and threads_only
+
+
+def _not_coverages(trace: Any) -> Any:
+    """A trace function that is not one of coverage.py's, else None."""
+    return None if trace is None or _is_coverages(trace) else trace
 
 
 def _is_coverages(trace: Any) -> bool:

@@ -96,7 +96,7 @@ def read(path: str) -> Notebook:
         raise BadNotebook(f"{path} is not a notebook: it is not UTF-8 text") from error
     try:
         return parse(text, path)
-    except (JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of JSON, or of a number too long to read
         raise BadNotebook(f"{path} is not a notebook: {error}") from error
 
 

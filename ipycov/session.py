@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
@@ -23,6 +25,7 @@ from ipycov.cells import Cell, CellBook, label_of
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
 from ipycov.freshness import ModuleStamps, NotebookFile
+from ipycov.interrupts import PutOff
 from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options
 from ipycov.report import Problem, ReportingCoverage, unimported
@@ -37,6 +40,7 @@ from ipycov.results import (
     collected_in,
 )
 from ipycov.store import Store
+from ipycov.why import Answer, Facts, explain
 
 T = TypeVar("T")
 
@@ -97,7 +101,9 @@ class Session:
         self._stamps = ModuleStamps()
         self.notebook = NotebookFile(os.getcwd())
         self.book = CellBook()
-        self.compiler = CellCompiler(self.book, self.guarded(self._compiled))
+        self.compiler = CellCompiler(
+            self.book, self.guarded(self._compiled), failed=self.say_own_error
+        )
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
         self._reporting: dict[Options, ReportingCoverage] = {}
@@ -110,6 +116,9 @@ class Session:
         self._parts = 0
         self._compiled_cells: list[Cell] = []
         self._earlier: dict[str, Cell] = {}  # not in the store yet
+        self._unmeasured: dict[str, str] = {}
+        self._refused = ""
+        self._imported_before = frozenset(sys.modules)
 
     def ran_before(self, name: str, typed: str, compiled: str, count: int) -> None:
         """A cell that ran before this session began, whose code is compiled under `name`."""
@@ -124,6 +133,8 @@ class Session:
         self.compiler.expected = Run(typed, id, outer.count if outer else None)
         self._typed.append(typed)
         self._running.append(Ran(None, "", asked=options is not None))
+        if len(self._running) == 1:
+            self._refused = ""
         if len(self._running) == 1 and (self.measuring or options is not None):
             self._start(options or self.options(), "")
 
@@ -147,6 +158,10 @@ class Session:
         ran.touched |= self._stop()
         self._keep(ran)
         if ran.measurement is None:
+            if ran.cell is not None:
+                self._unmeasured[ran.cell.filename] = (
+                    self._refused or "measuring was off when it ran"
+                )
             return ran
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
             cov = self._reporting_for(ran.measurement.options)
@@ -198,6 +213,19 @@ class Session:
             outer.touched |= self._active.switch(outer.context)
 
     @property
+    def running(self) -> bool:
+        """Whether a cell has begun whose end was not told."""
+        return bool(self._running)
+
+    def abandon(self) -> None:
+        """Take cells that have begun as ended: an interrupt kept the shell from telling it."""
+        ran = self._running[0]
+        self._running.clear()
+        self._typed.clear()
+        ran.touched |= self._stop()
+        self._keep(ran)
+
+    @property
     def active(self) -> bool:
         """Whether code is being measured now."""
         return self._active is not None
@@ -220,12 +248,13 @@ class Session:
 
     def close(self) -> None:
         """Stop measuring for good."""
-        if self._store is not None:
-            self._store.close()
         self.measuring = False
-        self._stop()
-        for measurement in self._measurements.values():
-            measurement.close()
+        with ExitStack() as stack:  # each of them, whatever goes wrong with another
+            for measurement in self._measurements.values():
+                stack.callback(measurement.close)
+            stack.callback(self._stop)
+            if self._store is not None:
+                stack.callback(self._store.close)
 
     def say_once(self, message: str) -> None:
         """Show the user a line that they have not been shown."""
@@ -239,14 +268,19 @@ class Session:
         @functools.wraps(hook)
         def guarded(event: T) -> None:
             try:
-                hook(event)
+                with PutOff():
+                    hook(event)
             except Exception as error:  # the user's cell comes first
-                self.say_once(
-                    f"ipycov: an error of its own, please report it: "
-                    f"{type(error).__name__}: {error}; this cell may not be measured"
-                )
+                self.say_own_error(error)
 
         return guarded
+
+    def say_own_error(self, error: Exception) -> None:
+        """Tell the user of an error of ipycov's, which spares their cell."""
+        self.say_once(
+            f"ipycov: an error of its own, please report it: "
+            f"{type(error).__name__}: {error}; this cell may not be measured"
+        )
 
     def _compiled(self, cell: Cell) -> None:
         if not self._running:
@@ -296,23 +330,37 @@ class Session:
     def _start(self, options: Options, context: str) -> None:
         measurement = self._measurements.get(options)
         new = measurement is None
+        self._refused = ""
         try:
             if measurement is None:
-                cells = KnownCells(self.book.__contains__, self._multiline_map)
-                measurement = Measurement(options, cells)
-                self._measurements[options] = measurement
+                measurement = self._measurements[options] = self._measurement(options)
                 self._reporting_for(options)
             measurement.start(context)
         except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
                 self._measurements.pop(options, None)  # what failed once fails otherwise next
+            self._refused = str(error)
             self.say_once(f"ipycov: not measured: {error}")
         else:
             self._active = measurement
 
+    def _measurement(self, options: Options) -> Measurement:
+        return Measurement(options, KnownCells(self.book.__contains__, self._multiline_map))
+
     def _stop(self) -> set[str]:
         active, self._active = self._active, None
-        return active.stop() if active is not None else set()
+        if active is None:
+            for measurement in self._measurements.values():
+                measurement.rest()
+            return set()
+        touched = active.stop()
+        if active.displaced:
+            active.displaced = False
+            self.say_once(
+                "ipycov: something took Python's trace function in this cell: what ran from there "
+                "on is not measured"
+            )
+        return touched
 
     def _multiline_map(self, filename: str) -> dict[int, int] | None:
         cell = self.book.get(os.path.realpath(filename))
@@ -354,10 +402,6 @@ class Session:
         problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
         return cov, [*problems, *_unimported(ran.measurement)]
 
-    def idle(self) -> bool:
-        """Whether no cell is running."""
-        return not self._running
-
     def never_run(self) -> tuple[str, int]:
         """The name of the notebook file, where it is known, and how many cells it has not run."""
         return self.notebook.never_run(self.book)
@@ -379,6 +423,31 @@ class Session:
         stale = self.notebook.stale(self.book)
         said += [f"{cell.label} was edited since it ran: run it again" for cell in stale]
         return said + self._stamps.remarks(cov.relative_name)
+
+    def why(self, name: str) -> Answer:
+        """Why a cell, a file or a module is measured or not.
+
+        Raises `CannotReport` for options that coverage.py refuses.
+        """
+        self._read_changes()
+        options = self.options()
+        try:
+            measurement = self._measurements.get(options) or self._measurement(options)
+            cov = measurement.deciding()
+        except (CoverageException, ConfigError) as error:
+            raise CannotReport(str(error)) from error
+        return explain(
+            name,
+            Facts(
+                cov,
+                options,
+                self.book,
+                {name: len(data.lines) for name, data in self._collected.files().items()},
+                self._unmeasured,
+                self._imported_before,
+                measuring=self.measuring,
+            ),
+        )
 
     def reporter(self, cell: Cell) -> CellReporter | str:
         """The reporter for a cell, or why there is none."""

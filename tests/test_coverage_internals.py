@@ -407,3 +407,69 @@ def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> No
     assert set(other.get_data().lines(FILE) or ()) == {2}
     assert internals.would_measure(cov, FILE)
     assert internals.take(cov).get(FILE, set()) | shared.get(FILE, set()) == {2, 4}
+
+
+@each_core
+def test_refusal(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """Each reason that coverage.py has for leaving a file out is one that is put into words."""
+    import json
+
+    stdlib, third = json.__file__, pytest.__file__
+
+    def reason(filename: str, module: str | None = None, **options: Any) -> str:
+        cov = make(core, **options)
+        internals.prepare(cov)
+        return str(internals.refusal(cov, filename, module))
+
+    assert reason(FILE) == "None"
+    assert reason("<string>").endswith("is not real")
+    assert "stdlib" in reason(stdlib)
+    assert "third-party" in reason(third)
+    assert "third-party" in reason(coverage.__file__) or "part of" in reason(coverage.__file__)
+    assert "falls outside the --source" in reason(FILE, source=["json"])
+    assert reason(stdlib, "json", source=["json"]) == "None"
+    assert "falls outside the --include" in reason(FILE, include=["*.txt"])
+    assert "--omit" in reason(FILE, omit=["*/cell.py"])
+
+
+def test_refusal_is_no_import(make: Callable[..., coverage.Coverage]) -> None:
+    """A question about a module does not count as its import."""
+    import json
+
+    cov = make(source=["json"])
+    internals.prepare(cov)
+    assert internals.refusal(cov, json.__file__, "json") is None
+    assert internals.unimported_source(cov) == ["json"]
+
+
+@each_core
+def test_prepare(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """A `Coverage` that was prepared measures nothing, and can be started as ever."""
+    cov = make(core)
+    internals.prepare(cov)
+    assert (coverage.Coverage.current(), sys.gettrace()) == (None, None)
+    cov.start()
+    run("x = 1")
+    cov.stop()
+    assert cov.get_data().lines(FILE) == [1]
+
+
+def test_omitting(make: Callable[..., coverage.Coverage]) -> None:
+    """The pattern that leaves a file out is the one of the configuration."""
+    assert internals.omitting(make(omit=["x*", "*/cell.py"]), FILE) == "*/cell.py"
+    assert internals.omitting(make(omit=["x*"]), FILE) is None
+
+
+def test_looked_for(
+    make: Callable[..., coverage.Coverage], monkeypatch: Any, tmp_path: Path
+) -> None:
+    """The files that coverage.py looks for are known, to the one that it reads."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COVERAGE_RCFILE", raising=False)
+    looked = internals.looked_for(make(config_file=True))
+    assert {".coveragerc", "pyproject.toml"} <= {Path(path).name for path in looked}
+
+
+def test_has_c_tracer() -> None:
+    """The C tracer is told to be there where it can be used."""
+    assert internals.has_c_tracer()
