@@ -888,7 +888,7 @@ def test_a_debugger_in_the_cell(fresh: Notebook) -> None:
     fresh.cell("import sys\ntrace = lambda *a: None")
     said = fresh.must("sys.settrace(trace)").stderr
     reply = fresh.must("print(sys.gettrace() is trace)\nsys.settrace(None)")
-    assert said == ""
+    assert "what ran from there on is not measured" in said
     assert reply.stdout == "True\n"
     assert "not measured" in reply.stderr
     assert fresh.lines(fresh.cell("x = 1")) == ([1], [])
