@@ -10,7 +10,7 @@ from typing import Any
 from coverage.exceptions import CoverageException
 from coverage.results import Analysis, Numbers
 
-from ipycov.coverage_internals import multiline_map, narrowed
+from ipycov.coverage_internals import narrowed
 from ipycov.folding import NotebookReporter, Part
 from ipycov.headings import Heading
 from ipycov.lines import rows
@@ -232,12 +232,11 @@ def _rows_of_part(
 
 
 def _rows(reporter: CellReporter, states: _States, contexts: Contexts) -> list[Row]:
-    starts = multiline_map(reporter.translation.python)
     shown = []
     for number, tokens in enumerate(_tokens(reporter), 1):
         state, notes = states.of(number)
         ran_in = contexts.get(states.lines.get(number, 0), ())
-        first = starts.get(number, number)
+        first = reporter.first_line(number)
         goes_on = not state and first != number
         if goes_on:
             state, _ = states.of(first)

@@ -115,6 +115,10 @@ class CellReporter(FileReporter):
     def excluded_lines(self) -> set[int]:
         return self.analysis.excluded | self.unmeasured
 
+    def first_line(self, line: int) -> int:
+        """The line that the statement on `line` starts on."""
+        return int(self.analysis.parser.first_line(line))
+
     def translate_lines(self, lines: Iterable[int]) -> set[int]:
         return self.analysis.parser.translate_lines(lines) - self._no_statements
 

@@ -29,9 +29,6 @@ from ipycov.pages import Page, cell_section, notebook_page
 from ipycov.reporters import CellReporter
 from ipycov.view import visible
 
-#: What coverage.py's reporter writes beside the pages of modules that is not for our site.
-_NOT_TAKEN = frozenset({"index.html", ".gitignore"})
-
 #: What is said where Jinja2 is missing.
 WITHOUT_JINJA = (
     "this is coverage.py's own site: for pages of notebooks, cell by cell, install the extra from "
@@ -197,11 +194,12 @@ def _put_in_place(directory: Path) -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix=".ipycov-", dir=directory) as made:
             yield Path(made)
-            names = sorted(os.listdir(made), key=lambda name: name == "index.html")
-            for name in names:
-                os.replace(os.path.join(made, name), directory / name)
+            ignore = Path(made, ".gitignore")
+            ignore.unlink(missing_ok=True)  # coverage.py found the folder empty
             if was_empty:
-                (directory / ".gitignore").write_text("# Created by ipycov\n*\n")
+                ignore.write_text("# Created by ipycov\n*\n")
+            for name in sorted(os.listdir(made), key=lambda name: name == "index.html"):
+                os.replace(os.path.join(made, name), directory / name)
         done = True
     finally:
         if not done and was_empty:

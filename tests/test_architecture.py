@@ -21,6 +21,7 @@ EDGE = {"extension", "history", "live_magic", "magics"}
 CORE = {
     "errors": set(),
     "lines": set(),
+    "headings": set(),
     "locations": set(),
     "cells": {"lines"},
     "analysis": set(),

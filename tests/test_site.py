@@ -318,6 +318,20 @@ def test_a_site_that_fails_changes_nothing(written: Site, monkeypatch: pytest.Mo
     assert {path: path.read_bytes() for path in (written.base / "out").iterdir()} == before
 
 
+def test_other_files_stay(written: Site) -> None:
+    """What else is in the directory stays and git sees it as before; a new one is kept from git."""
+    written.cell(1, "x = 1", {1})
+    written.module("lib.py", "x = 1\n", {1})
+    written.write()
+    assert "*" in (written.base / "out/.gitignore").read_text()
+    (written.base / "out/.gitignore").unlink()
+    (written.base / "out/mine.txt").write_text("mine")
+    written.write()
+    assert (written.base / "out/mine.txt").read_text() == "mine"
+    assert not (written.base / "out/.gitignore").exists()
+    assert not list((written.base / "out").glob(".ipycov*"))
+
+
 def test_a_link_in_the_directory_is_replaced(written: Site) -> None:
     """A link that stands where a page goes is replaced, not written through."""
     written.cell(1, "x = 1", {1})
