@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from ast import literal_eval
 from typing import Any
@@ -100,6 +101,7 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
+        self._pid = os.getpid()
         self.traits = _traits(shell)
         store = Store(self.traits.store) if self.traits.store else None
         self.session = Session(self.traits.options, _say, store)
@@ -159,6 +161,8 @@ class Extension:
 
     def post_run_cell(self, result: Any) -> None:
         """End measuring a cell, and show what it covered if it was run with %%cov."""
+        if os.getpid() != self._pid:
+            return  # a child that the cell forked has left it: what is shown is its parent's
         typed = result.info.raw_cell if result is not None else self._last_typed()
         ran = self.session.end(typed, getattr(result, "error_before_exec", None))
         request = None

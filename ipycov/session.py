@@ -19,10 +19,11 @@ from coverage.plugin import FileReporter
 from ipycov import coverage_internals
 from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
+from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
 from ipycov.lines import Translation
-from ipycov.measure import KnownCells, Measurement, Options
+from ipycov.measure import KnownCells, Measurement, Options, Taken
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import PART, TEST, Collected, ReportedFile, Results, collected_in
@@ -94,6 +95,7 @@ class Session:
         self._typed: list[str] = []
         self._parts = 0
         self._compiled_cells: list[Cell] = []
+        self._children = Children(self._forked, self._taken)
 
     # ------------------------------------------------------------ running cells
 
@@ -123,7 +125,7 @@ class Session:
                 if ran.cell is self._running[-1].cell:
                     self._running[-1].asked = False  # it has been shown
             return ran
-        ran.touched |= self._stop()
+        ran.touched |= self._stop() | self._take_in_children()
         self._keep(ran)
         if ran.measurement is None:
             return ran
@@ -198,6 +200,7 @@ class Session:
 
     def close(self) -> None:
         """Stop measuring for good."""
+        self._children.close()
         if self._store is not None:
             self._store.close()
         self.measuring = False
@@ -258,6 +261,29 @@ class Session:
                 + (f": {error.filename}" if error.filename else "")
             )
 
+    def _forked(self) -> bool:
+        """In a process that a cell has forked: go on measuring, if this cell is measured."""
+        self._store = None
+        self._say = lambda message: None
+        if self._active is not None:
+            self._active.begin_child()
+        return self._active is not None
+
+    def _taken(self) -> list[Taken]:
+        return self._active.taken() if self._active is not None else []
+
+    def _take_in_children(self) -> set[str]:
+        """Count what children of this process have covered; return the files with new data."""
+        touched: set[str] = set()
+        for context, files in self._children.new():
+            branch = any(measured.arcs is not None for measured in files.values())
+            measurements = sorted(
+                self._measurements.values(), key=lambda each: each.branch is not branch
+            )
+            if measurements:
+                touched |= measurements[0].add(context, files)
+        return touched
+
     def _part_of(self, context: str) -> str:
         """A context for a part of what `context` names, to be shown by itself."""
         self._parts += 1
@@ -304,6 +330,7 @@ class Session:
 
         Raises `NothingMeasured` when there is nothing.
         """
+        self._take_in_children()
         self._read_changes()
         cov = self._reporting_for(self.options())
         files, reporters, problems = self._reported(self._collected, cov)
