@@ -17,7 +17,9 @@ WORK = """
     """
 FORKED = {
     "a process": "p = fork.Process(target=work, args=(1,))\np.start()\np.join()",
-    "a pool": "with fork.Pool(2) as pool:\n    pool.map(work, [1, 1])\n    pool.close()\n    pool.join()",
+    "a pool": (
+        "with fork.Pool(2) as pool:\n    pool.map(work, [1, 1])\n    pool.close()\n    pool.join()"
+    ),
     "an executor": (
         "with ProcessPoolExecutor(2, mp_context=fork) as pool:\n"
         "    assert pool.submit(work, 1).result() == 'one'"
