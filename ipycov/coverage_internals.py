@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
@@ -357,6 +358,19 @@ class _Tap:
         finally:
             del other._clear_data
             other.covdata = self._data if isinstance(own, _Put) else own
+
+
+def after_fork(cov: coverage.Coverage) -> None:
+    """Let a `cov` that measured in the parent measure in a child.
+
+    Locks that another thread held are held for good there.
+    """
+    collector: Any = cov._collector
+    if getattr(collector, "data_lock", None):
+        collector.data_lock = threading.Lock()
+    for tracer in collector.tracers:
+        if hasattr(tracer, "lock"):
+            tracer.lock = threading.Lock()
 
 
 def is_monitoring(cov: coverage.Coverage) -> bool:

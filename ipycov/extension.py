@@ -103,6 +103,7 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
+        self._pid = os.getpid()
         self.traits = _traits(shell)
         store = Store(self.traits.store) if self.traits.store else None
         self.session = Session(self.traits.options, _say, store, lambda name: name in shell.user_ns)
@@ -172,6 +173,8 @@ class Extension:
 
     def post_run_cell(self, result: Any) -> None:
         """End measuring a cell, and show what it covered if it was run with %%cov."""
+        if os.getpid() != self._pid:
+            return  # a child that the cell forked has left it: what is shown is its parent's
         typed = result.info.raw_cell if result is not None else self._last_typed()
         ran = self.session.end(typed, getattr(result, "error_before_exec", None))
         self._show(ran, typed, result)

@@ -224,6 +224,29 @@ class Measurement:
             if threading.gettrace() == self._thread_trace:
                 threading.settrace(self._threads_theirs)
 
+    def begin_child(self) -> None:
+        """Go on in a process that was forked, without what the parent keeps."""
+        coverage_internals.after_fork(self.coverage)
+        self.switch(self._context)
+        self._pending, self._new, self.changed, self._touched = [], [], set(), set()
+
+    def taken(self) -> list[Taken]:
+        """What this child process has measured and not told yet."""
+        self._take()
+        self._pending = []
+        return self.new()
+
+    def add(self, context: str, files: Mapping[str, Measured]) -> set[str]:
+        """Add what a child process has measured; return the names of the files."""
+        before, self._context = self._context, context
+        try:
+            for name, measured in files.items():
+                arcs = measured.arcs is not None
+                self._share({name: set(measured.arcs or measured.lines)}, arcs)
+        finally:
+            self._context = before
+        return set(files)
+
     def close(self) -> None:
         """End measuring for good; the data can still be read."""
         if self._suspended and coverage.Coverage.current() is self.coverage:

@@ -22,12 +22,13 @@ from coverage.plugin import FileReporter
 from ipycov import coverage_internals
 from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
+from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
 from ipycov.freshness import ModuleStamps, NotebookFile
 from ipycov.interrupts import PutOff
 from ipycov.lines import Translation
-from ipycov.measure import KnownCells, Measurement, Options
+from ipycov.measure import KnownCells, Measurement, Options, Taken
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import (
@@ -119,6 +120,7 @@ class Session:
         self._unmeasured: dict[str, str] = {}
         self._refused = ""
         self._imported_before = frozenset(sys.modules)
+        self._children = Children(self._forked, self._taken)
 
     def ran_before(self, name: str, typed: str, compiled: str, count: int) -> None:
         """A cell that ran before this session began, whose code is compiled under `name`."""
@@ -155,7 +157,7 @@ class Session:
                 if ran.cell is self._running[-1].cell:
                     self._running[-1].asked = False  # it has been shown
             return ran
-        ran.touched |= self._stop()
+        ran.touched |= self._stop() | self._take_in_children()
         self._keep(ran)
         if ran.measurement is None:
             if ran.cell is not None:
@@ -253,6 +255,7 @@ class Session:
             for measurement in self._measurements.values():
                 stack.callback(measurement.close)
             stack.callback(self._stop)
+            stack.callback(self._children.close)
             if self._store is not None:
                 stack.callback(self._store.close)
 
@@ -319,6 +322,29 @@ class Session:
                 + (f": {error.filename}" if error.filename else "")
             )
 
+    def _forked(self) -> bool:
+        """In a process that a cell has forked: go on measuring, if this cell is measured."""
+        self._store = None
+        self._say = lambda message: None
+        if self._active is not None:
+            self._active.begin_child()
+        return self._active is not None
+
+    def _taken(self) -> list[Taken]:
+        return self._active.taken() if self._active is not None else []
+
+    def _take_in_children(self) -> set[str]:
+        """Count what children of this process have covered; return the files with new data."""
+        touched: set[str] = set()
+        for context, files in self._children.new():
+            branch = any(measured.arcs is not None for measured in files.values())
+            measurements = sorted(
+                self._measurements.values(), key=lambda each: each.branch is not branch
+            )
+            if measurements:
+                touched |= measurements[0].add(context, files)
+        return touched
+
     def _part_of(self, context: str) -> str:
         """A context for a part of what `context` names, to be shown by itself."""
         self._parts += 1
@@ -379,6 +405,7 @@ class Session:
 
         Raises `NothingMeasured` when there is nothing.
         """
+        self._take_in_children()
         self._read_changes()
         cov = self._reporting_for(self.options())
         files, reporters, problems = self._reported(self._collected, cov)

@@ -159,6 +159,14 @@ def read(directory: str) -> Iterator[StoredSession | UnreadableStore]:
             yield error
 
 
+def read_session(path: str) -> StoredSession | UnreadableStore:
+    """The session in one file, or the error that says why it can't be read."""
+    try:
+        return _read_session(Path(path))
+    except UnreadableStore as error:
+        return error
+
+
 def keep_texts(cells: Iterable[Cell], directory: str) -> None:
     """Keep the texts of cells that no notebook holds where reports on data in `directory` look.
 
