@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from coverage.exceptions import ConfigError, CoverageException
 
 from ipycov import doctor
@@ -32,6 +35,7 @@ class DoctorApp(Command):
             facts = Facts(doctor.configured())
         except (ConfigError, CoverageException) as error:
             raise Usage(f"coverage.py refuses its configuration: {error}") from error
+        sys.path.insert(0, os.getcwd())  # as in a kernel that starts here
         answers = [explain(name, facts) for name in self.extra_args]
         print("\n".join(map(str, answers)))
         return OK if all(answer.measured for answer in answers) else CELL_RAISED

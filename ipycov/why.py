@@ -17,6 +17,7 @@ from ipycov.cells import Cell, CellBook
 from ipycov.measure import Options
 
 _CELL = re.compile(r"(?:In\s*)?\[(?P<bracketed>\d+)\](?:\.\d+)?|(?P<number>\d+)")
+_EARLY = "it ran before ipycov was loaded; its functions are measured when cells call them"
 _LOOKS_LIKE_A_PATH = (".py", ".pyc", ".pyw", ".ipynb", ".ipy", ".so", ".pyd")
 
 
@@ -104,7 +105,8 @@ def _cell(count: int, facts: Facts) -> Answer:
         )
     lines = (facts.ran or {}).get(cell.filename, 0)
     if not lines:
-        why = facts.unmeasured.get(cell.filename, "nothing of it has run yet")
+        unmeasured = "nothing of it has run yet" if cell.measured else _EARLY
+        why = facts.unmeasured.get(cell.filename, unmeasured)
         return Answer(label, False, why, "Run it again once that has changed")
     return Answer(label, True, _ran(lines) + _foreign(cell))
 

@@ -153,7 +153,16 @@ def test_cells(notebook: Notebook) -> None:
     assert "ipycov's own magics only" in why(notebook, own)
     assert "measuring was off when it ran" in why(notebook, off)
     assert "below %%bash is not followed" in why(notebook, bash)
-    assert "no cell with this number" in why(notebook, "In[999]")
+    assert "no cell with this number" in why(notebook, "In[999999]")
+
+
+def test_a_cell_from_before_loading(fresh: Notebook) -> None:
+    """It is told from one that was never run."""
+    label = fresh.cell("def f():\n    return 1")
+    fresh.must("%load_ext ipycov")
+    assert "it ran before ipycov was loaded" in why(fresh, label)
+    fresh.must("f()")
+    assert "1 line of it has run" in why(fresh, label)
 
 
 @needs_cell_ids

@@ -63,13 +63,15 @@ timed(ipycov.inline, "report", last=True)
 class ReportTimes:
     """Seconds of the table over the cells, first and after one further cell.
 
-    `coverage` is what coverage.py takes over the same cells as modules. `view_of_cell` is what
-    rendering the inline view of a new cell of 50 lines takes, `view_of_all` that of all cells,
+    `live` is what a cell takes longer while the live view is shown. `coverage` is what coverage.py
+    takes over the same cells as modules. `view_of_cell` is what rendering the inline view of a new
+    cell of 50 lines takes, `view_of_all` that of all cells,
     and `view_of_all_again` when it was made before.
     """
 
     first: float
     again: float
+    live: float
     coverage: float
     view_of_cell: float
     view_of_all: float
@@ -82,17 +84,20 @@ def report_times(directory: Path, branch: bool, rounds: int) -> ReportTimes:
         (directory / f"m{number}.py").write_text(ten_lines(number) + "\n")
     firsts: list[float] = []
     agains: list[float] = []
+    lives: list[float] = []
     coverages: list[float] = []
     views: list[Sequence[float]] = []
     for _ in range(rounds):
-        first, again = _ipycov(directory, branch)
+        first, again, live = _ipycov(directory, branch)
         firsts.append(first)
         agains += again
+        lives.append(live)
         coverages.append(_coverage(directory, branch))
         views.append(_views(directory, branch))
     return ReportTimes(
         median(firsts),
         median(agains),
+        median(lives),
         median(coverages),
         *(median(column) for column in zip(*views, strict=True)),
     )
@@ -119,7 +124,7 @@ def _took(kernel: TimedKernel, text: str) -> float:
     return float(kernel.run(text)[0].split("took", 1)[1].split()[0])
 
 
-def _ipycov(directory: Path, branch: bool) -> tuple[float, Sequence[float]]:
+def _ipycov(directory: Path, branch: bool) -> tuple[float, Sequence[float], float]:
     with TimedKernel(directory) as kernel:
         kernel.run("%load_ext ipycov")
         kernel.run(f"%config IPyCov.branch = {branch}")
@@ -130,7 +135,11 @@ def _ipycov(directory: Path, branch: bool) -> tuple[float, Sequence[float]]:
         for number in range(CELLS, CELLS + 5):
             kernel.run(ten_lines(number), f"cell-{number}")
             again.append(kernel.run("%coverage_report")[1])
-    return first, again
+        new = range(CELLS + 5, CELLS + 25)
+        plain = [kernel.run(ten_lines(number), f"cell-{number}")[1] for number in new]
+        kernel.run("%coverage_live")
+        live = [kernel.run(ten_lines(number + 20), f"live-{number}")[1] for number in new]
+    return first, again, median(live) - median(plain)
 
 
 def _coverage(directory: Path, branch: bool) -> float:
