@@ -36,23 +36,29 @@ CELLS = (
     "%coverage_report html",
 )
 
+#: The same with the live view, that shows the later cells.
+LIVE = (CELLS[0], "%coverage_live", *CELLS[1:3])
 
-def inline_view(browser: Browser, lab: Lab, theme: str) -> None:
-    """A notebook whose last cell shows the inline view."""
+#: The pictures of notebooks, with their cells.
+NOTEBOOKS = {"inline": CELLS, "live": LIVE}
+
+
+def notebook(browser: Browser, lab: Lab, name: str, theme: str) -> None:
+    """A notebook whose cells have run."""
     lab.use_theme(theme)
     page = browser.new_page(viewport={"width": 900, "height": 760})
-    notebook = lab.open(page, "tutorial.ipynb")
+    opened = lab.open(page, f"{name}.ipynb")
     page.keyboard.press("Control+b")  # the side bar is not what it is about
-    run_all(page, notebook)
+    run_all(page, opened)
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)
-    cells = notebook.locator(".jp-Cell")
+    cells = opened.locator(".jp-Cell")
     first, last = cells.first.bounding_box(), cells.last.bounding_box()
     if first is None or last is None:
         raise RuntimeError("the cells are out of sight")
     top = first["y"] - 8
     page.screenshot(
-        path=IMAGES / f"inline-{theme}.png",
+        path=IMAGES / f"{name}-{theme}.png",
         clip={
             "x": first["x"],
             "y": top,
@@ -91,14 +97,16 @@ def main() -> None:
             check=True,
         )
         site(browser, directory / "site")
-        cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
         kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-        nbformat.write(notebook, directory / "tutorial.ipynb")
+        for name, texts in NOTEBOOKS.items():
+            cells = [nbformat.v4.new_code_cell(text) for text in texts]
+            document = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+            nbformat.write(document, directory / f"{name}.ipynb")
         for theme in ("light", "dark"):
             settings = Path(work, f"settings-{theme}")  # a kernel of its own: cells count from 1
             with jupyterlab(directory, settings) as lab:
-                inline_view(browser, lab, theme)
+                for name in NOTEBOOKS:
+                    notebook(browser, lab, name, theme)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,10 @@ _FONT = (
 _PANEL = f"{DECLARED};background:var(--bg);color:var(--fg);padding:4px"
 _BREAK = "<br>\n"
 _QUIET = "color:var(--q)"
-_PRE = f"{_FONT};margin:2px 0 8px;padding:4px 0;overflow:auto;border:1px solid var(--q)"
+_PRE = (
+    f"{_FONT};margin:2px 0 8px;padding:4px 0;overflow:auto;border:1px solid var(--q);"
+    "word-break:normal;overflow-wrap:anywhere"  # JupyterLab breaks words anywhere
+)
 
 #: Octets of sources that are shown at most, of one source among others, and of names of the rest.
 _MOST, _MOST_OF_ONE, _MOST_NAMES = 450_000, 250_000, 150_000
