@@ -81,7 +81,6 @@ class CellBook:
     def __init__(self) -> None:
         self._by_filename: dict[str, Cell] = {}
         self._by_id: dict[str, Cell] = {}
-        self._by_count: dict[int, Cell] = {}
 
     def __iter__(self) -> Iterator[Cell]:
         """The cells as they are now, in the order of their execution counts."""
@@ -108,8 +107,13 @@ class CellBook:
         return names
 
     def at_count(self, count: int) -> Cell | None:
-        """The cell that ran under an execution count, whatever has become of it since."""
-        return self._by_count.get(count)
+        """The cell that ran under an execution count, whatever has become of it since.
+
+        What it had IPython run has the same count; so has, in IPython 7, a cell after one that was
+        interrupted.
+        """
+        ran = [cell for cell in self._by_filename.values() if count in cell.counts]
+        return max(ran, key=lambda cell: (not cell.nested, cell.ran), default=None)
 
     def with_id(self, id: str | None) -> Cell | None:
         """The cell with a front end's id, with the text that it has now."""
@@ -141,7 +145,6 @@ class CellBook:
         cell.error = None
         cell.count = count
         cell.counts.add(count)
-        self._by_count.setdefault(count, cell)  # what it had IPython run has the same count
         if id is not None:
             before = self._by_id.get(id)
             if before is not None and before is not cell:

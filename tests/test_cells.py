@@ -87,3 +87,15 @@ def test_a_magic_turns_out_to_run_python() -> None:
     assert cell.translation.python.startswith("get_ipython()")
     cell.body_was_compiled()
     assert cell.translation.python == "\nx = 1"
+
+
+def test_the_cell_that_ran_under_a_count() -> None:
+    """It is the latest of that count, but not one that another had IPython run."""
+    book = CellBook()
+    for name, ran, nested in (("a", 1.0, 0), ("b", 2.0, 0), ("c", 3.0, 1)):
+        cell = book.add(name, name, name, None, 7)
+        cell.ran, cell.nested = ran, nested
+    found = book.at_count(7)
+    assert found is not None
+    assert found.typed == "b"
+    assert book.at_count(8) is None
