@@ -16,7 +16,8 @@ from ipycov.live_magic import LiveMagic
 from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
 from ipycov.pytest_contexts import PytestContexts
-from ipycov.session import Ran, Session
+from ipycov.ran import Ran
+from ipycov.session import Session
 from ipycov.store import DIRECTORY, Store
 
 _ATTRIBUTE = "_ipycov"
@@ -107,7 +108,7 @@ class Extension:
         self.traits = _traits(shell)
         store = Store(self.traits.store) if self.traits.store else None
         self.session = Session(self.traits.options, _say, store, lambda name: name in shell.user_ns)
-        self.session.notebook.named = lambda: _notebook_path(shell)
+        self.session.reports.notebook.named = lambda: _notebook_path(shell)
         self.magics = CoverageMagics(shell, self.session)
         self.live = LiveMagic(shell, self.session)
         self._pytest = PytestContexts(

@@ -11,8 +11,9 @@ from IPython.display import display
 
 from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.live import LiveView
+from ipycov.ran import Ran
 from ipycov.report import Report, ReportOptions
-from ipycov.session import Ran, Session
+from ipycov.session import Session
 from ipycov.view import Shown
 
 
@@ -54,16 +55,16 @@ class LiveMagic(Magics):
 
     def _shown(self, ran: list[str] | None = None) -> Shown:
         try:
-            cov, problems = self._session.report()
+            cov, problems = self._session.reports.everything()
         except NothingMeasured:
             return self._view.shown({})
         analyses = {
             reporter.relative_filename(): analysis
             for reporter, analysis in Report(cov, ReportOptions()).analysed()
         }
-        notes = [*map(str, problems), *self._session.remarks(cov)]
-        name, left = self._session.never_run()
+        notes = [*map(str, problems), *self._session.reports.remarks(cov)]
+        name, left = self._session.reports.never_run()
         if left:
             cells = "1 cell that has" if left == 1 else f"{left} cells that have"
             notes.append(f"{name} has {cells} not run")
-        return self._view.shown(analyses, ran or [], self._session.states(), notes)
+        return self._view.shown(analyses, ran or [], self._session.reports.states(), notes)

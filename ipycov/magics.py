@@ -28,8 +28,9 @@ from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
 from ipycov.measure import Options
+from ipycov.ran import Ran
 from ipycov.report import FORMATS, Report, ReportingCoverage, ReportOptions
-from ipycov.session import Ran, Session
+from ipycov.session import Session
 
 #: The columns that a report can be sorted by, as coverage.py calls them.
 _COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
@@ -187,12 +188,12 @@ class CoverageMagics(Magics):
             if arguments.why is not None:
                 print(self._session.why(_unquoted(arguments.why)))
                 return
-            cov, problems = self._session.report()
+            cov, problems = self._session.reports.everything()
             report = Report(cov, options)
             by_test = arguments.contexts == "tests"
             cov.get_data().by_test = by_test
             path = _unquoted(arguments.output) if arguments.output else None
-            notes = [*map(str, problems), *self._session.remarks(cov)]
+            notes = [*map(str, problems), *self._session.reports.remarks(cov)]
             if by_test:
                 notes = [*by_tests.table(report, cov), *notes]
             if arguments.cells:
@@ -299,7 +300,7 @@ class CoverageMagics(Magics):
         """Show what a run covered; return what is wrong with it, if its options ask for more."""
         if ran.measurement is None or not ran.touched:
             return None
-        cov, problems = self._session.report_on(ran)
+        cov, problems = self._session.reports.of_run(ran)
         name = ran.cell.label if ran.cell else ""
         own, elsewhere = covered.by_run(cov, name, ran.line)
         shown = own + elsewhere

@@ -1,4 +1,4 @@
-"""A session: the cells of one shell, what was measured of them, and reports on both.
+"""A session: runs the cells of one shell measured, and keeps what they covered.
 
 It is told when a cell begins and ends and knows no shell.
 """
@@ -9,37 +9,22 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from coverage import CoverageData
-from coverage.exceptions import ConfigError, CoverageException, NotPython
-from coverage.plugin import FileReporter
+from coverage.exceptions import ConfigError, CoverageException
 
 from ipycov import coverage_internals
-from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
-from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
-from ipycov.freshness import ModuleStamps, NotebookFile
+from ipycov.errors import CannotReport, IPyCovError
 from ipycov.interrupts import PutOff
-from ipycov.lines import Translation
 from ipycov.measure import KnownCells, Measurement, Options, Taken
-from ipycov.report import Problem, ReportingCoverage, unimported
-from ipycov.reporters import CellReporter
-from ipycov.results import (
-    PART,
-    TEST,
-    Collected,
-    LinesOf,
-    ReportedFile,
-    Results,
-    collected_in,
-)
+from ipycov.ran import Ran
+from ipycov.results import PART, TEST
+from ipycov.session_reports import SessionReports
 from ipycov.store import Store
 from ipycov.why import Answer, Facts, explain
 
@@ -48,35 +33,6 @@ T = TypeVar("T")
 #: Cells of up to this many lines are analysed when they have run, so that the first report over
 #: many cells is as quick as the next.
 _ANALYSED_AT_ONCE = 100
-
-
-@dataclass
-class Ran:
-    """What one run covered: its cell's or line's context and the files with new data.
-
-    `asked` tells that the user asked for it, with %%cov or %cov. `line` is the typed line of a
-    %cov among other lines of its cell; `parts` are the contexts of those in this run.
-    """
-
-    cell: Cell | None
-    context: str
-    asked: bool = False
-    line: int | None = None
-    touched: set[str] = field(default_factory=set)
-    measurement: Measurement | None = None
-    parts: list[str] = field(default_factory=list)
-
-    def contexts(self) -> list[str]:
-        """The context of the run and those of its parts."""
-        return [self.context, *self.parts]
-
-
-class _Ready(NamedTuple):
-    """A cell ready to be reported, and what it is that when it changes makes it ready no more."""
-
-    state: tuple[Cell, Translation, int, bool, int]
-    reporter: CellReporter
-    file: ReportedFile
 
 
 class Session:
@@ -96,21 +52,17 @@ class Session:
     ) -> None:
         self.options = options
         self._store = store
-        self._defined = defined
         self._say = say
         self._said: set[str] = set()
-        self._stamps = ModuleStamps()
-        self.notebook = NotebookFile(os.getcwd())
         self.book = CellBook()
         self.compiler = CellCompiler(
             self.book, self.guarded(self._compiled), failed=self.say_own_error
         )
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
-        self._reporting: dict[Options, ReportingCoverage] = {}
-        self._reporters: dict[Exclusions, dict[str, CellReporter | str]] = {}
-        self._ready: dict[Exclusions, dict[str, _Ready]] = {}
-        self._collected = Collected()
+        self.reports = SessionReports(
+            options, self.book, self._measurements, self._take_in, defined
+        )
         self._active: Measurement | None = None
         self._running: list[Ran] = []
         self._typed: list[str] = []
@@ -126,8 +78,6 @@ class Session:
         """A cell that ran before this session began, whose code is compiled under `name`."""
         cell = self.compiler.add_earlier(name, typed, compiled, count)
         self._earlier[cell.filename] = cell
-
-    # ------------------------------------------------------------ running cells
 
     def begin(self, typed: str, id: str | None, options: Options | None = None) -> None:
         """A cell begins. `options` are those of a cell that is to be measured in any case."""
@@ -166,10 +116,7 @@ class Session:
                 )
             return ran
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
-            cov = self._reporting_for(ran.measurement.options)
-            reporter = self._reporter(ran.cell, cov, cov.exclusions())
-            if isinstance(reporter, CellReporter):
-                reporter.arcs()  # with lines alone too: the syntax tree is let go of then
+            self.reports.prepare(ran.cell, ran.measurement.options)
         return ran
 
     def begin_line(self, options: Options | None) -> Ran:
@@ -243,8 +190,7 @@ class Session:
         for measurement in self._measurements.values():
             measurement.close()
         self._measurements.clear()
-        self._collected = Collected()
-        self._stamps = ModuleStamps()
+        self.reports.erase()
         if running is not None and options is not None:
             self._start(options, self._running[-1].context if self._running else "")
 
@@ -258,6 +204,30 @@ class Session:
             stack.callback(self._children.close)
             if self._store is not None:
                 stack.callback(self._store.close)
+
+    def why(self, name: str) -> Answer:
+        """Why a cell, a file or a module is measured or not.
+
+        Raises `CannotReport` for options that coverage.py refuses.
+        """
+        options = self.options()
+        try:
+            measurement = self._measurements.get(options) or self._measurement(options)
+            cov = measurement.deciding()
+        except (CoverageException, ConfigError) as error:
+            raise CannotReport(str(error)) from error
+        return explain(
+            name,
+            Facts(
+                cov,
+                options,
+                self.book,
+                self.reports.lines_run(),
+                self._unmeasured,
+                self._imported_before,
+                measuring=self.measuring,
+            ),
+        )
 
     def say_once(self, message: str) -> None:
         """Show the user a line that they have not been shown."""
@@ -306,7 +276,9 @@ class Session:
         """Keep what a cell covered where it outlives the kernel."""
         cells, self._compiled_cells = self._compiled_cells, []
         new = [taken for each in self._measurements.values() for taken in each.new()]
-        self._stamps.ran({name for taken in new for name in taken.files if name not in self.book})
+        self.reports.stamps.ran(
+            {name for taken in new for name in taken.files if name not in self.book}
+        )
         if self._store is None:
             return
         try:
@@ -345,6 +317,12 @@ class Session:
                 touched |= measurements[0].add(context, files)
         return touched
 
+    def _take_in(self) -> None:
+        """Have the measurements hold what has run by now, in this process and in its children."""
+        self._take_in_children()
+        if self._active is not None and self._running:
+            self._running[-1].touched |= self._active.switch(self._running[-1].context)
+
     def _part_of(self, context: str) -> str:
         """A context for a part of what `context` names, to be shown by itself."""
         self._parts += 1
@@ -360,7 +338,7 @@ class Session:
         try:
             if measurement is None:
                 measurement = self._measurements[options] = self._measurement(options)
-                self._reporting_for(options)
+                self.reports.coverage_for(options)
             measurement.start(context)
         except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
@@ -397,194 +375,6 @@ class Session:
             rows = cell.translation.python.split("\n")
             return coverage_internals.multiline_map("\n".join(rows[first[0].line - 1 :]))
         return coverage_internals.multiline_map(cell.compiled)
-
-    # ------------------------------------------------------------ reporting
-
-    def report(self) -> tuple[ReportingCoverage, list[Problem]]:
-        """Everything measured, ready to be reported, and what can't be.
-
-        Raises `NothingMeasured` when there is nothing.
-        """
-        self._take_in_children()
-        self._read_changes()
-        cov = self._reporting_for(self.options())
-        files, reporters, problems = self._reported(self._collected, cov)
-        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
-        measurement = self._measurements.get(self.options())
-        problems += _unimported(measurement) if measurement is not None else []
-        if not files and not problems:
-            raise NothingMeasured(
-                "nothing was measured yet: run a cell after %load_ext ipycov, then report"
-            )
-        return cov, problems
-
-    def report_on(self, ran: Ran) -> tuple[ReportingCoverage, list[Problem]]:
-        """What one run covered, and nothing else."""
-        if ran.measurement is None:
-            raise NothingMeasured("this run was not measured")
-        cov = self._reporting_for(ran.measurement.options)
-        collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
-        files, reporters, problems = self._reported(collected, cov)
-        problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
-        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
-        return cov, [*problems, *_unimported(ran.measurement)]
-
-    def never_run(self) -> tuple[str, int]:
-        """The name of the notebook file, where it is known, and how many cells it has not run."""
-        return self.notebook.never_run(self.book)
-
-    def states(self) -> dict[str, str]:
-        """What is to be known of cells beyond their figures, by their names in reports."""
-        states = {cell.label: "ran before measuring" for cell in self.book if not cell.measured}
-        stale = self.notebook.stale(self.book)
-        return states | {cell.label: "stale: edited since it ran" for cell in stale}
-
-    def remarks(self, cov: ReportingCoverage) -> list[str]:
-        """Lines on what in the report that `cov` is to make may not be true any more."""
-        said = []
-        for cell in self.book:
-            ready = None if cell.measured else self._ready_for(cov).get(cell.filename)
-            if ready is not None and ready.reporter.unmeasured:
-                lines = ", ".join(map(str, sorted(ready.reporter.unmeasured)))
-                said.append(f"{cell.label}: ran before measuring began: {lines}")
-        stale = self.notebook.stale(self.book)
-        said += [f"{cell.label} was edited since it ran: run it again" for cell in stale]
-        return said + self._stamps.remarks(cov.relative_name)
-
-    def why(self, name: str) -> Answer:
-        """Why a cell, a file or a module is measured or not.
-
-        Raises `CannotReport` for options that coverage.py refuses.
-        """
-        self._read_changes()
-        options = self.options()
-        try:
-            measurement = self._measurements.get(options) or self._measurement(options)
-            cov = measurement.deciding()
-        except (CoverageException, ConfigError) as error:
-            raise CannotReport(str(error)) from error
-        return explain(
-            name,
-            Facts(
-                cov,
-                options,
-                self.book,
-                {name: len(data.lines) for name, data in self._collected.files().items()},
-                self._unmeasured,
-                self._imported_before,
-                measuring=self.measuring,
-            ),
-        )
-
-    def reporter(self, cell: Cell) -> CellReporter | str:
-        """The reporter for a cell, or why there is none."""
-        cov = self._reporting_for(self.options())
-        return self._reporter(cell, cov, cov.exclusions())
-
-    def _ready_for(self, cov: ReportingCoverage) -> dict[str, _Ready]:
-        return self._ready.setdefault(cov.exclusions(), {})
-
-    def _reporter(
-        self, cell: Cell, cov: ReportingCoverage, exclusions: Exclusions
-    ) -> CellReporter | str:
-        reporters = self._reporters.setdefault(exclusions, {})
-        known = reporters.get(cell.filename)
-        if isinstance(known, CellReporter) and (
-            known.cell is not cell
-            or known.translation is not cell.translation
-            or (known.unmeasured and cell.measured)
-        ):
-            known = None
-        if known is None:
-            try:
-                analysis = CellAnalysis(cell.translation.python, cell.label, exclusions)
-            except NotPython as error:
-                known = f"it can't be analysed: {error}"
-            else:
-                unmeasured = frozenset() if cell.measured else self._known_to_have_run(analysis)
-                known = CellReporter(cell, cov.base, analysis, unmeasured)
-            reporters[cell.filename] = known
-        return known
-
-    def _known_to_have_run(self, analysis: CellAnalysis) -> frozenset[int]:
-        """The lines of a cell that was not measured which have left what they define."""
-        defined = analysis.definitions.items()
-        return frozenset(line for line, names in defined if all(map(self._defined, names)))
-
-    def _reporting_for(self, options: Options) -> ReportingCoverage:
-        options = options.for_reporting()
-        cov = self._reporting.get(options)
-        if cov is None:
-            try:
-                cov = ReportingCoverage(**options.coverage_arguments())
-            except (CoverageException, ConfigError) as error:
-                raise CannotReport(str(error)) from error
-            self._reporting[options] = cov
-        return cov
-
-    def _datas(self) -> list[CoverageData]:
-        return [measurement.data for measurement in self._measurements.values()]
-
-    def _read_changes(self) -> None:
-        if self._active is not None and self._running:
-            self._running[-1].touched |= self._active.switch(self._running[-1].context)
-        changed: set[str] = set()
-        for measurement in self._measurements.values():
-            changed |= measurement.changed
-            measurement.changed = set()
-            self._collected.touch(
-                coverage_internals.unexecuted_files(measurement.coverage), measurement.branch
-            )
-        self._collected.read(self._datas(), changed)
-
-    def _reported(
-        self, collected: Collected, cov: ReportingCoverage
-    ) -> tuple[list[ReportedFile], dict[str, FileReporter], list[Problem]]:
-        files: list[ReportedFile] = []
-        reporters: dict[str, FileReporter] = {}
-        problems: list[Problem] = []
-        measured = collected.files()
-        exclusions = cov.exclusions()
-        known = self._ready_for(cov)
-        for cell in self.book:
-            data = measured.get(cell.filename)
-            if data is None or not data.lines:
-                if cell.error is not None:
-                    problems.append(Problem(cell.label, cell.error))
-                continue
-            state = (cell, cell.translation, cell.count, cell.measured, data.version)
-            ready = known.get(cell.filename)
-            if ready is None or ready.state != state:
-                reporter = self._reporter(cell, cov, exclusions)
-                if isinstance(reporter, str):
-                    problems.append(Problem(cell.label, reporter))
-                    continue
-                ready = _Ready(state, reporter, reporter.reported(data))
-                if data.version >= 0:
-                    known[cell.filename] = ready
-            if not ready.reporter.is_empty:
-                reporters[ready.file.name] = ready.reporter
-                files.append(ready.file)
-        for filename, data in sorted(measured.items(), key=itemgetter(0)):
-            if filename not in self.book:
-                files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
-        return files, reporters, problems
-
-
-def _lines_of(reporters: Mapping[str, FileReporter]) -> LinesOf:
-    """What a measured line stands for in a report: in a cell's, the statement that was typed."""
-
-    def lines_of(file: ReportedFile, line: int) -> Iterable[int]:
-        reporter = reporters.get(file.name)
-        if not isinstance(reporter, CellReporter):
-            return [line]
-        return reporter.translate_lines([reporter.cell.typed_line(line)])
-
-    return lines_of
-
-
-def _unimported(measurement: Measurement) -> list[Problem]:
-    return [unimported(name) for name in coverage_internals.unimported_source(measurement.coverage)]
 
 
 def _said(error: BaseException, cell: Cell) -> str:

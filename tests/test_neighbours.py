@@ -445,7 +445,7 @@ BREAKAGES = {
     "no end": "_s.end = lambda *a: 1 / 0",
     "no name": "_s.compiler.name = lambda *a: 1 / 0",
     "no lines": "import ipycov.cells\nipycov.cells.translate = lambda *a, **k: 1 / 0",
-    "no analysis": "import ipycov.session\nipycov.session.CellAnalysis = lambda *a: 1 / 0",
+    "no analysis": "from ipycov import session_reports as _r\n_r.CellAnalysis = lambda *a: 1 / 0",
     "no store": "_s._store.add = lambda *a: 1 / 0",
     "no mark": "_s.compiler.mark = lambda *a: 1 / 0",
     "no place": "_s.compiler.place = _s.compiler.place_timed = lambda *a: 1 / 0",

@@ -11,7 +11,8 @@ from IPython.core.compilerop import CachingCompiler
 
 from ipycov.errors import NothingMeasured
 from ipycov.measure import Measurement, Options
-from ipycov.session import Ran, Session
+from ipycov.ran import Ran
+from ipycov.session import Session
 
 
 class Driver:
@@ -41,7 +42,7 @@ class Driver:
         return self.session.end(text, error)
 
     def missing(self) -> dict[str, list[int]]:
-        cov, _ = self.session.report()
+        cov, _ = self.session.reports.everything()
         return {
             cov.reporter(name).relative_filename(): sorted(cov.analysis_of(name).missing)
             for name in cov.get_data().measured_files()
@@ -49,7 +50,7 @@ class Driver:
         }
 
     def problems(self) -> list[str]:
-        return [str(problem) for problem in self.session.report()[1]]
+        return [str(problem) for problem in self.session.reports.everything()[1]]
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def driver() -> Iterator[Driver]:
 def test_nothing_measured(driver: Driver) -> None:
     """A report of nothing is refused with what to do."""
     with pytest.raises(NothingMeasured, match="run a cell"):
-        driver.session.report()
+        driver.session.reports.everything()
 
 
 def test_cells_are_measured(driver: Driver) -> None:
@@ -107,16 +108,16 @@ def test_a_cell_that_does_not_compile(driver: Driver) -> None:
 
 def test_a_cell_that_cannot_be_analysed(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell that coverage.py can't parse is named with the reason, the others are reported."""
-    from ipycov import session
+    from ipycov import session_reports
 
-    analysis = session.CellAnalysis
+    analysis = session_reports.CellAnalysis
 
     def refuse(python: str, *rest: Any) -> Any:
         if "odd" in python:
-            raise session.NotPython("no, thanks")
+            raise session_reports.NotPython("no, thanks")
         return analysis(python, *rest)
 
-    monkeypatch.setattr(session, "CellAnalysis", refuse)
+    monkeypatch.setattr(session_reports, "CellAnalysis", refuse)
     driver.run("x = 1")
     driver.run("odd = 1")
     assert driver.missing() == {"In[1]": []}
@@ -169,7 +170,7 @@ def test_what_one_run_covered(driver: Driver) -> None:
     driver.run("f(1)")
     ran = driver.run("f(0)", options=driver.options)
     assert ran is not None
-    cov, problems = driver.session.report_on(ran)
+    cov, problems = driver.session.reports.of_run(ran)
     found = {
         cov.reporter(name).relative_filename(): sorted(cov.get_data().lines(name))
         for name in cov.get_data().measured_files()
@@ -186,7 +187,7 @@ def test_what_one_run_covered_after_a_report(driver: Driver) -> None:
     assert driver.missing()["In[1]"] == [4]
     ran = driver.run("f(0)", options=driver.options)
     assert ran is not None
-    cov, _ = driver.session.report_on(ran)
+    cov, _ = driver.session.reports.of_run(ran)
     name = next(name for name in cov.get_data().measured_files() if name.endswith("In[1]"))
     assert sorted(cov.get_data().lines(name)) == [2, 4]
     assert driver.missing()["In[1]"] == []
@@ -196,7 +197,7 @@ def test_nothing_is_lost_behind_what_is_untraced(driver: Driver) -> None:
     """A cell that asks for a report is measured to its end, and so is what called it."""
     driver.run(
         "def f():\n"
-        "    driver.session.untraced(driver.session.report)\n"
+        "    driver.session.untraced(driver.session.reports.everything)\n"
         "    return 1\n"
         "for i in range(2):\n"
         "    y = f()\n"
@@ -218,7 +219,7 @@ def test_a_line_of_a_cell(driver: Driver) -> None:
             driver.space["f"](x)
         finally:
             driver.session.end_line(ran, resume=True)
-        cov, _ = driver.session.report_on(ran)
+        cov, _ = driver.session.reports.of_run(ran)
         name = next(name for name in cov.get_data().measured_files() if name.endswith("In[1]"))
         lines.append(sorted(cov.get_data().lines(name)))
 

@@ -1,0 +1,235 @@
+"""Reports on what the measurements of a session hold, of its cells and of modules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import NamedTuple
+
+from coverage import CoverageData
+from coverage.exceptions import ConfigError, CoverageException, NotPython
+from coverage.plugin import FileReporter
+
+from ipycov import coverage_internals
+from ipycov.analysis import CellAnalysis, Exclusions
+from ipycov.cells import Cell, CellBook
+from ipycov.errors import CannotReport, NothingMeasured
+from ipycov.freshness import ModuleStamps, NotebookFile
+from ipycov.lines import Translation
+from ipycov.measure import Measurement, Options
+from ipycov.ran import Ran
+from ipycov.report import Problem, ReportingCoverage, unimported
+from ipycov.reporters import CellReporter
+from ipycov.results import Collected, LinesOf, ReportedFile, Results, collected_in
+
+
+class _Ready(NamedTuple):
+    """A cell ready to be reported, and what it is that when it changes makes it ready no more."""
+
+    state: tuple[Cell, Translation, int, bool, int]
+    reporter: CellReporter
+    file: ReportedFile
+
+
+class SessionReports:
+    """Reports on the cells in `book` and the modules that `measurements` hold data of.
+
+    `options` gives the options of the moment; `take_in` has the measurements hold what has run by
+    now. `defined` tells whether the user's namespace has a name.
+    """
+
+    def __init__(
+        self,
+        options: Callable[[], Options],
+        book: CellBook,
+        measurements: Mapping[Options, Measurement],
+        take_in: Callable[[], None],
+        defined: Callable[[str], bool],
+    ) -> None:
+        self._options = options
+        self._book = book
+        self._measurements = measurements
+        self._take_in = take_in
+        self._defined = defined
+        self.notebook = NotebookFile(os.getcwd())
+        self.stamps = ModuleStamps()
+        self._collected = Collected()
+        self._coverages: dict[Options, ReportingCoverage] = {}
+        self._reporters: dict[Exclusions, dict[str, CellReporter | str]] = {}
+        self._ready: dict[Exclusions, dict[str, _Ready]] = {}
+
+    def erase(self) -> None:
+        """Forget what was measured."""
+        self._collected = Collected()
+        self.stamps = ModuleStamps()
+
+    def everything(self) -> tuple[ReportingCoverage, list[Problem]]:
+        """Everything measured, ready to be reported, and what can't be.
+
+        Raises `NothingMeasured` when there is nothing.
+        """
+        self._read_changes()
+        cov = self.coverage_for(self._options())
+        files, reporters, problems = self._reported(self._collected, cov)
+        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
+        measurement = self._measurements.get(self._options())
+        problems += _unimported(measurement) if measurement is not None else []
+        if not files and not problems:
+            raise NothingMeasured(
+                "nothing was measured yet: run a cell after %load_ext ipycov, then report"
+            )
+        return cov, problems
+
+    def of_run(self, ran: Ran) -> tuple[ReportingCoverage, list[Problem]]:
+        """What one run covered, and nothing else."""
+        if ran.measurement is None:
+            raise NothingMeasured("this run was not measured")
+        cov = self.coverage_for(ran.measurement.options)
+        collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
+        files, reporters, problems = self._reported(collected, cov)
+        problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
+        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
+        return cov, [*problems, *_unimported(ran.measurement)]
+
+    def never_run(self) -> tuple[str, int]:
+        """The name of the notebook file, where it is known, and how many cells it has not run."""
+        return self.notebook.never_run(self._book)
+
+    def states(self) -> dict[str, str]:
+        """What is to be known of cells beyond their figures, by their names in reports."""
+        states = {cell.label: "ran before measuring" for cell in self._book if not cell.measured}
+        stale = self.notebook.stale(self._book)
+        return states | {cell.label: "stale: edited since it ran" for cell in stale}
+
+    def remarks(self, cov: ReportingCoverage) -> list[str]:
+        """Lines on what in the report that `cov` is to make may not be true any more."""
+        said = []
+        for cell in self._book:
+            ready = None if cell.measured else self._ready_for(cov).get(cell.filename)
+            if ready is not None and ready.reporter.unmeasured:
+                lines = ", ".join(map(str, sorted(ready.reporter.unmeasured)))
+                said.append(f"{cell.label}: ran before measuring began: {lines}")
+        stale = self.notebook.stale(self._book)
+        said += [f"{cell.label} was edited since it ran: run it again" for cell in stale]
+        return said + self.stamps.remarks(cov.relative_name)
+
+    def coverage_for(self, options: Options) -> ReportingCoverage:
+        """What reports on what was measured with `options`.
+
+        Raises `CannotReport` for options or a config file that coverage.py refuses.
+        """
+        options = options.for_reporting()
+        cov = self._coverages.get(options)
+        if cov is None:
+            try:
+                cov = ReportingCoverage(**options.coverage_arguments())
+            except (CoverageException, ConfigError) as error:
+                raise CannotReport(str(error)) from error
+            self._coverages[options] = cov
+        return cov
+
+    def prepare(self, cell: Cell, options: Options) -> None:
+        """Analyse a cell that was measured with `options`, so that its report need not."""
+        cov = self.coverage_for(options)
+        reporter = self._reporter(cell, cov, cov.exclusions())
+        if isinstance(reporter, CellReporter):
+            reporter.arcs()  # with lines alone too: the syntax tree is let go of then
+
+    def lines_run(self) -> dict[str, int]:
+        """How many lines of each file that was measured have run, by filename."""
+        self._read_changes()
+        return {name: len(data.lines) for name, data in self._collected.files().items()}
+
+    def _ready_for(self, cov: ReportingCoverage) -> dict[str, _Ready]:
+        return self._ready.setdefault(cov.exclusions(), {})
+
+    def _reporter(
+        self, cell: Cell, cov: ReportingCoverage, exclusions: Exclusions
+    ) -> CellReporter | str:
+        reporters = self._reporters.setdefault(exclusions, {})
+        known = reporters.get(cell.filename)
+        if isinstance(known, CellReporter) and (
+            known.cell is not cell
+            or known.translation is not cell.translation
+            or (known.unmeasured and cell.measured)
+        ):
+            known = None
+        if known is None:
+            try:
+                analysis = CellAnalysis(cell.translation.python, cell.label, exclusions)
+            except NotPython as error:
+                known = f"it can't be analysed: {error}"
+            else:
+                unmeasured = frozenset() if cell.measured else self._known_to_have_run(analysis)
+                known = CellReporter(cell, cov.base, analysis, unmeasured)
+            reporters[cell.filename] = known
+        return known
+
+    def _known_to_have_run(self, analysis: CellAnalysis) -> frozenset[int]:
+        """The lines of a cell that was not measured which have left what they define."""
+        defined = analysis.definitions.items()
+        return frozenset(line for line, names in defined if all(map(self._defined, names)))
+
+    def _datas(self) -> list[CoverageData]:
+        return [measurement.data for measurement in self._measurements.values()]
+
+    def _read_changes(self) -> None:
+        self._take_in()
+        changed: set[str] = set()
+        for measurement in self._measurements.values():
+            changed |= measurement.changed
+            measurement.changed = set()
+            self._collected.touch(
+                coverage_internals.unexecuted_files(measurement.coverage), measurement.branch
+            )
+        self._collected.read(self._datas(), changed)
+
+    def _reported(
+        self, collected: Collected, cov: ReportingCoverage
+    ) -> tuple[list[ReportedFile], dict[str, FileReporter], list[Problem]]:
+        files: list[ReportedFile] = []
+        reporters: dict[str, FileReporter] = {}
+        problems: list[Problem] = []
+        measured = collected.files()
+        exclusions = cov.exclusions()
+        known = self._ready_for(cov)
+        for cell in self._book:
+            data = measured.get(cell.filename)
+            if data is None or not data.lines:
+                if cell.error is not None:
+                    problems.append(Problem(cell.label, cell.error))
+                continue
+            state = (cell, cell.translation, cell.count, cell.measured, data.version)
+            ready = known.get(cell.filename)
+            if ready is None or ready.state != state:
+                reporter = self._reporter(cell, cov, exclusions)
+                if isinstance(reporter, str):
+                    problems.append(Problem(cell.label, reporter))
+                    continue
+                ready = _Ready(state, reporter, reporter.reported(data))
+                if data.version >= 0:
+                    known[cell.filename] = ready
+            if not ready.reporter.is_empty:
+                reporters[ready.file.name] = ready.reporter
+                files.append(ready.file)
+        for filename, data in sorted(measured.items(), key=itemgetter(0)):
+            if filename not in self._book:
+                files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
+        return files, reporters, problems
+
+
+def _lines_of(reporters: Mapping[str, FileReporter]) -> LinesOf:
+    """What a measured line stands for in a report: in a cell's, the statement that was typed."""
+
+    def lines_of(file: ReportedFile, line: int) -> Iterable[int]:
+        reporter = reporters.get(file.name)
+        if not isinstance(reporter, CellReporter):
+            return [line]
+        return reporter.translate_lines([reporter.cell.typed_line(line)])
+
+    return lines_of
+
+
+def _unimported(measurement: Measurement) -> list[Problem]:
+    return [unimported(name) for name in coverage_internals.unimported_source(measurement.coverage)]
