@@ -10,12 +10,15 @@ from __future__ import annotations
 import ast
 import io
 import re
+import sys
 import tokenize
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from types import CodeType
+from typing import NamedTuple
 
 from coverage.exceptions import NotPython
 from coverage.parser import PythonParser
@@ -25,6 +28,13 @@ Arc = tuple[int, int]
 #: Where an arc leads that enters or leaves the code of a cell's own statements, as
 #: `ipycov.compiler` marks it. A function on line 1 leaves to -1, as IPython's unmarked code does.
 CELL = 0
+
+#: The nodes that a compiler can make code objects of.
+_WITH_CODE: tuple[type[ast.AST], ...] = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp),
+    *(ast.ListComp, ast.SetComp, ast.DictComp),
+    *((ast.TypeAlias,) if sys.version_info >= (3, 12) else ()),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class CellAnalysis:
             SystemError,  # what CPython 3.12 makes of a text nested too deeply
         ) as error:
             raise NotPython(f"Couldn't parse {name!r} as Python source: {error}") from error
+        self._top_level = [_span(node) for node in self.parser.tree().body]
 
     @property
     def statements(self) -> set[int]:
@@ -105,8 +116,12 @@ class CellAnalysis:
         `entry` is the line that the cell's code starts on: that of its first statement, or of
         the magic above it.
         """
-        nested = self._lines_of_code_at(entry)
+        arcs = list(arcs)
         magic = entry not in self.parser.raw_statements
+        nested: Collection[int] = ()
+        if not magic and any(each.nests and each.first == entry for each in self._top_level):
+            marked = any(CELL in arc for arc in arcs)
+            nested = self._lines_of_marked(entry) if marked else self._lines_of_code_at(entry)
         translated = set()
         for start, end in arcs:
             if start == CELL or (magic and start == entry):
@@ -121,10 +136,17 @@ class CellAnalysis:
                 translated.add((start, end))
         return translated
 
+    def _lines_of_marked(self, entry: int) -> set[int]:
+        """The lines of the top-level statements on line `entry` whose own exits lead to `CELL`."""
+        return {
+            line
+            for each in self._top_level
+            if each.first == entry and each.nests
+            for line in range(each.first, each.last + 1)
+        }
+
     def _lines_of_code_at(self, entry: int) -> frozenset[int]:
         """The lines of the functions, classes and the like that start on line `entry`."""
-        if entry not in self.parser.raw_statements:
-            return frozenset()
         code = compile(
             self._tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
         )
@@ -140,23 +162,34 @@ class CellAnalysis:
     def _tree(self) -> ast.Module:
         return ast.parse(self._python)
 
-    @cached_property
-    def _spans(self) -> list[tuple[int, int]]:
-        """First and last line of each top-level statement, decorators included."""
-        return [(_first_line(node), node.end_lineno or node.lineno) for node in self._tree.body]
-
     def _after(self, line: int) -> int:
         """The line that runs after the top-level statement on `line`, -1 after the last."""
-        spans = self._spans
-        for first, last in spans[bisect_right(spans, line, key=lambda span: span[0]) :]:
+        spans = self._top_level
+        for span in spans[bisect_right(spans, line, key=attrgetter("first")) :]:
             lines: list[int] = sorted(
-                number for number in self.parser.raw_statements if first <= number <= last
+                number for number in self.parser.raw_statements if span.first <= number <= span.last
             )
             if not lines:
                 continue  # such as `global x`, which leaves no code
-            start: int = self.parser.first_line(first)
+            start: int = self.parser.first_line(span.first)
             return start if start in self.parser.first_lines(lines) else lines[0]
         return -1
+
+
+class _Span(NamedTuple):
+    """First and last line of a top-level statement, decorators included.
+
+    `nests` tells whether a function, class or the like stands in it, which has code of its own.
+    """
+
+    first: int
+    last: int
+    nests: bool
+
+
+def _span(node: ast.stmt) -> _Span:
+    nests = any(isinstance(each, _WITH_CODE) for each in ast.walk(node))
+    return _Span(_first_line(node), node.end_lineno or node.lineno, nests)
 
 
 def _definition_lines(node: ast.AST) -> Iterable[int]:
@@ -189,6 +222,11 @@ class _Parser(PythonParser):
     def __init__(self, python: str, name: str, exclude: str) -> None:
         super().__init__(text=_parseable(python), filename=name, exclude=exclude)
         self._python = python
+
+    def tree(self) -> ast.Module:
+        """The syntax tree that coverage.py has made, while it keeps it."""
+        tree = self._ast_root
+        return tree if isinstance(tree, ast.Module) else ast.parse(self.text)
 
     def lines_matching(self, regex: str) -> set[int]:
         """The lines of the text, as it was given, that `regex` matches."""
