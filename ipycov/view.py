@@ -113,6 +113,10 @@ class Shown:
         return bundle
 
 
+#: What no visible text holds, between the values of a row and between rows.
+_NEXT, _NEXT_ROW = "\0", "\0\n"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]) -> str:
     """A table as HTML, columns of text to the left and those of numbers to the right."""
     sides = ["left" if name in _OF_TEXT else "right" for name in header]
@@ -125,10 +129,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[
         for side, name in zip(sides, header, strict=True)
     ]
     row = f"<tr>{''.join(cells)}</tr>"
-    # escaped all at once: a thousand rows have several thousand values
-    values = "\0\n".join("\0".join(map(visible, each)) for each in rows)
-    lines = escape(values).split("\0\n")
-    body = "".join([row % tuple(line.split("\0")) for line in lines]) if rows else ""
+    lines = escape(_joined(rows)).split(_NEXT_ROW)
+    body = "".join([row % tuple(line.split(_NEXT)) for line in lines]) if rows else ""
     foot = row % tuple(map(escape, total)) if total else ""
     foot = foot and f'<tfoot style="font-weight:bold">{foot}</tfoot>'
     return f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody>{foot}</table>"
@@ -140,9 +142,10 @@ def markdown_table(
     """The same table as Markdown."""
     signs = ["%" if name == "Cover" else "" for name in header]
     lines = [header, [":---" if name in _OF_TEXT else "---:" for name in header]]
+    escaped = _as_markdown(_joined(rows)).split(_NEXT_ROW) if rows else []
     lines += [
-        [markdown_text(value) + sign for value, sign in zip(values, signs, strict=True)]
-        for values in rows
+        [value + sign for value, sign in zip(each.split(_NEXT), signs, strict=True)]
+        for each in escaped
     ]
     if total:
         lines.append(
@@ -179,7 +182,11 @@ def plural(number: int, word: str, ending: str = "s") -> str:
 
 def markdown_text(text: str) -> str:
     """`text` as Markdown that shows it."""
-    return re.sub(r"([\\`*_\[\]<>|#&~$!])", r"\\\1", visible(text))
+    return _as_markdown(visible(text))
+
+
+def _as_markdown(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>|#&~$!])", r"\\\1", text)
 
 
 def markdown_code(text: str) -> str:
@@ -196,6 +203,13 @@ def visible(text: str) -> str:
     return "".join(char if char == "\t" or char.isprintable() else _escape(char) for char in text)
 
 
+def _joined(rows: Sequence[Sequence[str]]) -> str:
+    """All values of a table, visible, to be escaped at once: a thousand rows have many."""
+    if not "".join([value for values in rows for value in values]).isprintable():
+        rows = [list(map(visible, values)) for values in rows]
+    return _NEXT_ROW.join([_NEXT.join(values) for values in rows])
+
+
 def _escape(char: str) -> str:
     code = ord(char)
     if code < 0x100:
@@ -205,4 +219,5 @@ def _escape(char: str) -> str:
 
 def _seen(text: str) -> str:
     """The lines of `text`, with nothing in them that is not seen."""
-    return "\n".join(map(visible, text.rstrip("\n").split("\n")))
+    lines = text.rstrip("\n").split("\n")
+    return "\n".join(lines if "".join(lines).isprintable() else map(visible, lines))
