@@ -86,7 +86,7 @@ class Gathered:
         measured = {name: data for session in sessions for name, data in session.measured.items()}
         name = self._cov.relative_name(os.path.abspath(notebook.path))
         matched, left = match(notebook, cells)
-        reporter = NotebookReporter(notebook, name, self._cov.exclusions(), matched)
+        reporter = NotebookReporter(notebook, name, self._cov.exclusions, matched)
         self._problems += [Problem(name, why) for why in reporter.problems]
         self._reporters[reporter.filename] = reporter
         self._put(fold(reporter, measured))
@@ -104,7 +104,7 @@ class Gathered:
         names: set[str] = set()
         for cell, data in alone:
             try:
-                analysis = CellAnalysis(cell.translation.python, cell.label, self._cov.exclusions())
+                analysis = CellAnalysis(cell.translation.python, cell.label, self._cov.exclusions)
             except NotPython as error:
                 self._problems.append(Problem(cell.label, f"it can't be analysed: {error}"))
                 continue

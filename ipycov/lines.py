@@ -75,6 +75,8 @@ class Translation:
     @property
     def compiled_headers(self) -> tuple[Header, ...]:
         """The headers that IPython turns into a call, which ipycov's own is not."""
+        if not self.headers:
+            return ()
         return tuple(header for header in self.headers if header.name != OWN_CELL_MAGIC)
 
 

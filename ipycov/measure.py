@@ -104,12 +104,14 @@ def measured_from(found: set[Any], branch: bool) -> Measured:
 class Measurement:
     """One `coverage.Coverage` that is started and stopped around cells.
 
+    `unreported` is what was measured and no report has read yet.
+
     Raises `coverage.exceptions.ConfigError` for options or a config file that coverage.py refuses.
     """
 
     options: Options
     cells: KnownCells
-    changed: set[str] = field(default_factory=set)
+    unreported: list[Taken] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         arguments = self.options.coverage_arguments()
@@ -173,9 +175,11 @@ class Measurement:
                 self._data.add_arcs(taken.files)
             else:
                 self._data.add_lines(taken.files)
-        if pending:
-            self._data.add_file_tracers(coverage_internals.file_tracers(self.coverage))
         return self._data
+
+    def file_tracers(self) -> dict[str, str]:
+        """The names of other plugins' file tracers, by the files that they measured."""
+        return coverage_internals.file_tracers(self.coverage)
 
     def new(self) -> list[Taken]:
         """What was measured since this was last asked."""
@@ -193,7 +197,9 @@ class Measurement:
     def stop(self) -> set[str]:
         """Stop measuring and keep the data; return the names of the files that have new data."""
         # Where a cell has started a Coverage of its own, the trace function is that one's.
-        if not self._uses_monitoring and coverage.Coverage.current() is self.coverage:
+        if self._uses_monitoring:
+            coverage_internals.halt(self.coverage)
+        elif coverage.Coverage.current() is self.coverage:
             if _is_coverages(sys.gettrace()):
                 sys.settrace(None)
             else:
@@ -228,7 +234,7 @@ class Measurement:
         """Go on in a process that was forked, without what the parent keeps."""
         coverage_internals.after_fork(self.coverage)
         self.switch(self._context)
-        self._pending, self._new, self.changed, self._touched = [], [], set(), set()
+        self._pending, self._new, self.unreported, self._touched = [], [], [], set()
 
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
@@ -263,7 +269,7 @@ class Measurement:
             taken = Taken(self._context, files, self.branch)
             self._pending.append(taken)
             self._new.append(taken)
-            self.changed |= files.keys()
+            self.unreported.append(taken)
             self._touched |= files.keys()
 
     def _share(self, found: Mapping[str, set[Any]], arcs: bool) -> None:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ class ReportingCoverage(coverage.Coverage):
                 statements.setdefault(statement, set()).update(contexts)
         return statements
 
+    @cached_property
     def exclusions(self) -> Exclusions:
         """The exclusions that the configuration names."""
         return coverage_internals.exclusions(self)

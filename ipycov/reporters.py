@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 
+from coverage.exceptions import NotPython
 from coverage.phystokens import source_token_lines
 from coverage.plugin import CodeRegion, FileReporter
 from coverage.python import PythonFileReporter
@@ -39,6 +41,7 @@ class CellReporter(FileReporter):
         self._directory = directory
         self._named: tuple[int, str] = (-1, "")
         self._reported: ReportedFile | None = None
+        self._prepared = False
 
     @property
     def filename(self) -> str:
@@ -62,6 +65,13 @@ class CellReporter(FileReporter):
         return isinstance(other, CellReporter) and self.cell is other.cell
 
     __hash__ = None
+
+    def prepare(self) -> None:
+        """Analyse the cell, branches too: its syntax tree is let go of then."""
+        if not self._prepared:
+            self._prepared = True
+            with suppress(NotPython):  # a report with branches will say so
+                self.arcs()
 
     def reported(self, data: Measured) -> ReportedFile:
         """The cell's data as reports number its lines."""

@@ -37,25 +37,22 @@ class Measured:
 
 
 class Collected:
-    """The data of several `CoverageData`, file by file, read again only where it changed."""
+    """What ran, file by file, whatever ran it."""
 
     def __init__(self) -> None:
         self._files: dict[str, Measured] = {}
 
     def files(self) -> Mapping[str, Measured]:
-        """What was read so far, by filename."""
+        """What was added so far, by filename."""
         return self._files
 
-    def read(self, datas: Iterable[CoverageData], changed: Iterable[str]) -> None:
-        """Read the files `changed` again from all `datas`."""
-        datas = list(datas)
-        for filename in changed:
-            measured = self._files.setdefault(filename, Measured())
-            measured.version += 1
-            for data in datas:
-                measured.lines.update(data.lines(filename) or ())
-                if data.has_arcs() and (arcs := data.arcs(filename)) is not None:
-                    measured.arcs = (measured.arcs or set()) | set(arcs)
+    def add(self, filename: str, lines: Iterable[int], arcs: Iterable[Arc] | None) -> None:
+        """Add what ran of a file; `arcs` is None where no branches were measured."""
+        measured = self._files.setdefault(filename, Measured())
+        measured.version += 1
+        measured.lines.update(lines)
+        if arcs is not None:
+            measured.arcs = (measured.arcs or set()) | set(arcs)
 
     def touch(self, filenames: Iterable[str], branch: bool) -> None:
         """Add files that could have run and did not."""
@@ -71,7 +68,9 @@ def collected_in(
     for data in datas:
         for context in contexts:
             with in_context(data, context):
-                collected.read([data], filenames)
+                for name in filenames:
+                    arcs = data.arcs(name) if data.has_arcs() else None
+                    collected.add(name, data.lines(name) or (), arcs)
     for measured in collected.files().values():
         measured.version = -1
     return collected
@@ -109,16 +108,22 @@ class Results(CoverageData):
     """Measured files that coverage.py's reporters can read as they read a data file.
 
     It holds plain sets: a report over a thousand cells would need thousands of queries. `datas`
-    are asked for contexts only, whose lines `lines_of` translates.
+    are gone through for contexts only, whose lines `lines_of` translates. `tracers` are the names
+    of the file tracers that measured files, by filename.
     """
 
     def __init__(
-        self, files: Iterable[ReportedFile], datas: Iterable[CoverageData], lines_of: LinesOf
+        self,
+        files: Iterable[ReportedFile],
+        datas: Iterable[CoverageData],
+        lines_of: LinesOf,
+        tracers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(no_disk=True)
         self.files = {file.name: file for file in files}
-        self._datas = list(datas)
+        self._datas = datas
         self._lines_of = lines_of
+        self._tracers = tracers or {}
         self._contexts: dict[str, dict[int, set[str]]] = {}
         self.by_test = False
         self._has_arcs = any(file.arcs is not None for file in self.files.values())
@@ -131,7 +136,7 @@ class Results(CoverageData):
         file = self.files[filename]
         if file.arcs is not None or not self.has_arcs():
             return self
-        return Results([file], self._datas, self._lines_of)
+        return Results([file], self._datas, self._lines_of, self._tracers)
 
     def measured_files(self) -> set[str]:
         return set(self.files)
@@ -146,9 +151,7 @@ class Results(CoverageData):
 
     def file_tracer(self, filename: str) -> str | None:
         file = self.files.get(filename)
-        if file is None:
-            return None
-        return next((name for data in self._datas if (name := data.file_tracer(file.raw))), "")
+        return None if file is None else self._tracers.get(file.raw, "")
 
     def contexts_by_lineno(self, filename: str) -> dict[int, list[str]]:
         found = self.contexts_of(filename)

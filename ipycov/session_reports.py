@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ class SessionReports:
         self._read_changes()
         cov = self.coverage_for(self._options())
         files, reporters, problems = self._reported(self._collected, cov)
-        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
+        problems += cov.use(self._results(files, reporters), reporters)
         measurement = self._measurements.get(self._options())
         problems += _unimported(measurement) if measurement is not None else []
         if not files and not problems:
@@ -89,7 +89,7 @@ class SessionReports:
         collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
         files, reporters, problems = self._reported(collected, cov)
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
-        problems += cov.use(Results(files, self._datas(), _lines_of(reporters)), reporters)
+        problems += cov.use(self._results(files, reporters), reporters)
         return cov, [*problems, *_unimported(ran.measurement)]
 
     def never_run(self) -> tuple[str, int]:
@@ -132,9 +132,9 @@ class SessionReports:
     def prepare(self, cell: Cell, options: Options) -> None:
         """Analyse a cell that was measured with `options`, so that its report need not."""
         cov = self.coverage_for(options)
-        reporter = self._reporter(cell, cov, cov.exclusions())
+        reporter = self._reporter(cell, cov)
         if isinstance(reporter, CellReporter):
-            reporter.arcs()  # with lines alone too: the syntax tree is let go of then
+            reporter.prepare()
 
     def lines_run(self) -> dict[str, int]:
         """How many lines of each file that was measured have run, by filename."""
@@ -142,12 +142,11 @@ class SessionReports:
         return {name: len(data.lines) for name, data in self._collected.files().items()}
 
     def _ready_for(self, cov: ReportingCoverage) -> dict[str, _Ready]:
-        return self._ready.setdefault(cov.exclusions(), {})
+        return self._ready.setdefault(cov.exclusions, {})
 
-    def _reporter(
-        self, cell: Cell, cov: ReportingCoverage, exclusions: Exclusions
-    ) -> CellReporter | str:
-        reporters = self._reporters.setdefault(exclusions, {})
+    def _reporter(self, cell: Cell, cov: ReportingCoverage) -> CellReporter | str:
+        """The reporter for a cell, or why there is none."""
+        reporters = self._reporters.setdefault(cov.exclusions, {})
         known = reporters.get(cell.filename)
         if isinstance(known, CellReporter) and (
             known.cell is not cell
@@ -157,7 +156,7 @@ class SessionReports:
             known = None
         if known is None:
             try:
-                analysis = CellAnalysis(cell.translation.python, cell.label, exclusions)
+                analysis = CellAnalysis(cell.translation.python, cell.label, cov.exclusions)
             except NotPython as error:
                 known = f"it can't be analysed: {error}"
             else:
@@ -171,19 +170,23 @@ class SessionReports:
         defined = analysis.definitions.items()
         return frozenset(line for line, names in defined if all(map(self._defined, names)))
 
-    def _datas(self) -> list[CoverageData]:
-        return [measurement.data for measurement in self._measurements.values()]
+    def _results(
+        self, files: Iterable[ReportedFile], reporters: Mapping[str, FileReporter]
+    ) -> Results:
+        measurements = self._measurements.values()
+        tracers = {n: t for each in measurements for n, t in each.file_tracers().items()}
+        return Results(files, _Datas(measurements), _lines_of(reporters), tracers)
 
     def _read_changes(self) -> None:
         self._take_in()
-        changed: set[str] = set()
         for measurement in self._measurements.values():
-            changed |= measurement.changed
-            measurement.changed = set()
+            unreported, measurement.unreported = measurement.unreported, []
+            for taken in unreported:
+                for name, measured in taken.measured().items():
+                    self._collected.add(name, measured.lines, measured.arcs)
             self._collected.touch(
                 coverage_internals.unexecuted_files(measurement.coverage), measurement.branch
             )
-        self._collected.read(self._datas(), changed)
 
     def _reported(
         self, collected: Collected, cov: ReportingCoverage
@@ -192,7 +195,6 @@ class SessionReports:
         reporters: dict[str, FileReporter] = {}
         problems: list[Problem] = []
         measured = collected.files()
-        exclusions = cov.exclusions()
         known = self._ready_for(cov)
         for cell in self._book:
             data = measured.get(cell.filename)
@@ -203,7 +205,7 @@ class SessionReports:
             state = (cell, cell.translation, cell.count, cell.measured, data.version)
             ready = known.get(cell.filename)
             if ready is None or ready.state != state:
-                reporter = self._reporter(cell, cov, exclusions)
+                reporter = self._reporter(cell, cov)
                 if isinstance(reporter, str):
                     problems.append(Problem(cell.label, reporter))
                     continue
@@ -217,6 +219,16 @@ class SessionReports:
             if filename not in self._book:
                 files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))
         return files, reporters, problems
+
+
+class _Datas:
+    """The data of measurements, which takes its time to be made, when it is gone through."""
+
+    def __init__(self, measurements: Iterable[Measurement]) -> None:
+        self._measurements = list(measurements)
+
+    def __iter__(self) -> Iterator[CoverageData]:
+        return (measurement.data for measurement in self._measurements)
 
 
 def _lines_of(reporters: Mapping[str, FileReporter]) -> LinesOf:

@@ -30,7 +30,7 @@ class Reported:
 
     def cell(self, count: int, ran: set[int], arcs: Any = None, nested: int = 0) -> None:
         cell = Cell(f"/nowhere/{count}_{nested}.py", TEXT, count=count, nested=nested)
-        analysis = CellAnalysis(TEXT, cell.label, self.cov.exclusions())
+        analysis = CellAnalysis(TEXT, cell.label, self.cov.exclusions)
         reporter = CellReporter(cell, str(self.base), analysis)
         self.reporters[reporter.filename] = reporter
         self.files.append(ReportedFile(reporter.filename, ran, arcs, cell.filename, 1))

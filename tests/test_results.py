@@ -21,14 +21,12 @@ def data(**contexts: dict[str, object]) -> CoverageData:
     return held
 
 
-def test_only_what_changed_is_read() -> None:
-    """A file is read again where it changed, and gets a new version."""
+def test_what_was_added_has_a_version() -> None:
+    """A file gets a new version with all that is added to it, the others keep theirs."""
     collected = Collected()
-    first = data(a={"x.py": [1], "y.py": [1]})
-    collected.read([first], {"x.py", "y.py"})
-    first.set_context("b")
-    first.add_lines({"x.py": [2], "y.py": [2]})
-    collected.read([first], {"x.py"})
+    collected.add("x.py", [1], None)
+    collected.add("y.py", [1], None)
+    collected.add("x.py", [2], None)
     files = collected.files()
     assert (files["x.py"].lines, files["x.py"].version) == ({1, 2}, 2)
     assert (files["y.py"].lines, files["y.py"].version) == ({1}, 1)
@@ -37,7 +35,8 @@ def test_only_what_changed_is_read() -> None:
 def test_lines_and_arcs_come_together() -> None:
     """Data of lines and data of branches of one file add up."""
     collected = Collected()
-    collected.read([data(a={"x.py": [1, 2]}), data(b={"x.py": [(1, 3), (3, -1)]})], {"x.py"})
+    collected.add("x.py", [1, 2], None)
+    collected.add("x.py", [1, 3], [(1, 3), (3, -1)])
     assert collected.files()["x.py"].lines == {1, 2, 3}
     assert collected.files()["x.py"].arcs == {(1, 3), (3, -1)}
 
@@ -45,7 +44,7 @@ def test_lines_and_arcs_come_together() -> None:
 def test_without_branches_there_are_no_arcs() -> None:
     """A file whose branches were not measured has None, not none, of them."""
     collected = Collected()
-    collected.read([data(a={"x.py": [1]})], {"x.py"})
+    collected.add("x.py", [1], None)
     collected.touch(["never.py"], branch=False)
     collected.touch(["branches.py"], branch=True)
     arcs = {name: file.arcs for name, file in collected.files().items()}
@@ -55,7 +54,7 @@ def test_without_branches_there_are_no_arcs() -> None:
 def test_touching_keeps_what_ran() -> None:
     """A file that ran stays as it is when it is named as one that could have run."""
     collected = Collected()
-    collected.read([data(a={"x.py": [1]})], {"x.py"})
+    collected.add("x.py", [1], None)
     collected.touch(["x.py"], branch=True)
     assert collected.files()["x.py"].lines == {1}
 

@@ -73,14 +73,14 @@ class Site:
     def notebook(self, path: Path, ran: dict[str, Any] | None = None, name: str = "") -> None:
         """Add a notebook; `ran` are the sources of the lines that ran."""
         name = name or str(path.relative_to(self.base))
-        reporter = NotebookReporter(notebooks.read(str(path)), name, self.cov.exclusions(), {})
+        reporter = NotebookReporter(notebooks.read(str(path)), name, self.cov.exclusions, {})
         lines = {line_of(path, source) for source in ran or ()}
         self.reporters[reporter.filename] = reporter
         self.files.append(ReportedFile(reporter.filename, lines, None, reporter.filename, -1))
 
     def cell(self, count: int, text: str, ran: set[int], arcs: Any = None, nested: int = 0) -> None:
         cell = Cell(f"/nowhere/{count}_{nested}.py", text, count=count, nested=nested)
-        analysis = CellAnalysis(text, cell.label, self.cov.exclusions())
+        analysis = CellAnalysis(text, cell.label, self.cov.exclusions)
         reporter = CellReporter(cell, str(self.base), analysis)
         self.reporters[reporter.filename] = reporter
         self.files.append(ReportedFile(reporter.filename, ran, arcs, cell.filename, 1))
