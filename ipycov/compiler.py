@@ -56,22 +56,24 @@ class _Fragment:
 class CellCompiler:
     """Gives the code of cells its names and lines, and writes the cells into `book`.
 
-    `compiled` is called with each cell that is about to run. `every_text` takes each text that is
-    compiled for a cell, for where nobody tells which are. `failed` is told of errors of ipycov's
-    own.
+    `named` is called with each cell whose text is about to be compiled, and `runs` before each of
+    its statements is run. `every_text` takes each text that is compiled for a cell, for where
+    nobody tells which are. `failed` is told of errors of ipycov's own.
     """
 
     def __init__(
         self,
         book: CellBook,
-        compiled: Callable[[Cell], None],
+        named: Callable[[Cell], None],
+        runs: Callable[[Cell], None] | None = None,
         *,
         every_text: bool = False,
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         self.book = book
         self._failed = failed
-        self._compiled = compiled
+        self._named = named
+        self._runs = runs
         self._every_text = every_text
         self.expected: Run | None = None
         self.next_name: str | None = None
@@ -110,7 +112,7 @@ class CellCompiler:
         fragment = self._body_of_running_cell(typed, compiled)
         if fragment is not None:
             self._fragment = fragment
-            self._compiled(fragment.cell)
+            self._named(fragment.cell)
             return fragment.filename
         name = compiler.get_code_name(typed, compiled, count)
         if name.startswith("<"):
@@ -121,7 +123,7 @@ class CellCompiler:
         if run.outer is not None and not cell.nested:
             cell.nested = 1 + sum(other.nested > 0 for other in self.book if other.count == number)
         self._cells[name] = cell
-        self._compiled(cell)
+        self._named(cell)
         return name
 
     def add_earlier(self, name: str, typed: str, compiled: str, count: int) -> Cell:
@@ -183,6 +185,12 @@ class CellCompiler:
         if filename in self._cells and code.co_firstlineno == 1 and holds_code_at(code, 1):
             return starting_at_zero(code)
         return code
+
+    def about_to_run(self, filename: str) -> None:
+        """A statement has been compiled, and is to run now, where it is a cell's."""
+        cell = self._cells.get(filename)
+        if cell is not None and self._runs is not None:
+            self._runs(cell)
 
     def _body_of_running_cell(self, typed: str, compiled: str) -> _Fragment | None:
         # Not always the innermost: the magic may come from another cell.
@@ -255,7 +263,9 @@ class _Watched:
         code = super().__call__(source, filename, symbol, *args, **kwargs)  # type: ignore[misc]
         if watcher is None:
             return code
-        return watcher.safely(lambda: watcher.mark(code, filename), code)
+        code = watcher.safely(lambda: watcher.mark(code, filename), code)
+        watcher.about_to_run(filename)
+        return code
 
 
 def book_of(compiler: Any) -> CellBook | None:

@@ -123,6 +123,8 @@ class Extension:
         shell = self.shell
         self.session.guarded(self._take_earlier_cells)(shell)
         shell.events.register("pre_run_cell", self._pre_run_cell)
+        hooks = shell.events.callbacks["pre_run_cell"]
+        hooks.insert(0, hooks.pop())  # %autoreload's runs modules
         shell.events.register("post_run_cell", self._post_run_cell)
         shell.register_magics(self.magics, self.live)
         shell.configurables.append(self.traits)
@@ -170,7 +172,8 @@ class Extension:
         request = self.magics.asked_for(info.raw_cell)
         options = self.magics.measuring(request) if request is not None else None
         self._requests.append((info.raw_cell, request))
-        self.session.begin(info.raw_cell, getattr(info, "cell_id", None), options)
+        others = len(self.shell.events.callbacks["pre_run_cell"]) > 1
+        self.session.begin(info.raw_cell, getattr(info, "cell_id", None), options, early=others)
 
     def post_run_cell(self, result: Any) -> None:
         """End measuring a cell, and show what it covered if it was run with %%cov."""

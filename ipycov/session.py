@@ -56,7 +56,10 @@ class Session:
         self._said: set[str] = set()
         self.book = CellBook()
         self.compiler = CellCompiler(
-            self.book, self.guarded(self._compiled), failed=self.say_own_error
+            self.book,
+            self.guarded(self._named),
+            self._runs,
+            failed=self.say_own_error,
         )
         self.measuring = True
         self._measurements: dict[Options, Measurement] = {}
@@ -64,6 +67,7 @@ class Session:
             options, self.book, self._measurements, self._take_in, defined
         )
         self._active: Measurement | None = None
+        self._wanted: Options | None = None  # what the cell that has begun is to be measured with
         self._running: list[Ran] = []
         self._typed: list[str] = []
         self._parts = 0
@@ -79,16 +83,27 @@ class Session:
         cell = self.compiler.add_earlier(name, typed, compiled, count)
         self._earlier[cell.filename] = cell
 
-    def begin(self, typed: str, id: str | None, options: Options | None = None) -> None:
-        """A cell begins. `options` are those of a cell that is to be measured in any case."""
+    def begin(
+        self, typed: str, id: str | None, options: Options | None = None, *, early: bool = False
+    ) -> None:
+        """A cell begins. `options` are those of a cell that is to be measured in any case.
+
+        Measuring starts when the cell's first statement is compiled, so that it does not look on
+        while IPython and ipycov get there; `early` tells that something of the user's may run
+        before.
+        """
         outer = self._running[0].cell if self._running else None
         self.compiler.expected = Run(typed, id, outer.count if outer else None)
         self._typed.append(typed)
         self._running.append(Ran(None, "", asked=options is not None))
-        if len(self._running) == 1:
-            self._refused = ""
-        if len(self._running) == 1 and (self.measuring or options is not None):
-            self._start(options or self.options(), "")
+        if len(self._running) > 1:
+            return
+        self._refused = ""
+        self._wanted = options
+        if options is None and self.measuring:
+            self._wanted = self.options()
+        if early:
+            self._start_wanted(self._running[0])
 
     def end(self, typed: str, error: BaseException | None = None) -> Ran | None:
         """A cell has ended, with `error` if it did not compile. Return what it covered."""
@@ -99,14 +114,16 @@ class Session:
         ran = self._running.pop()
         if ran.cell is not None and error is not None:
             ran.cell.error = f"it did not compile: {_said(error, ran.cell)}"
-        ran.measurement = self._active
         if self._running:
+            ran.measurement = self._active
             if self._active is not None and ran.asked:
                 ran.touched |= self._active.switch(self._running[-1].context)
                 self._running[-1].touched |= ran.touched
                 if ran.cell is self._running[-1].cell:
                     self._running[-1].asked = False  # it has been shown
             return ran
+        self._start_wanted(ran)  # where it has no statement: it is measured, to nothing
+        ran.measurement = self._active
         ran.touched |= self._stop() | self._take_in_children()
         self._keep(ran)
         if ran.measurement is None:
@@ -171,6 +188,7 @@ class Session:
         ran = self._running[0]
         self._running.clear()
         self._typed.clear()
+        self._wanted = None
         ran.touched |= self._stop()
         self._keep(ran)
 
@@ -255,22 +273,22 @@ class Session:
             f"{type(error).__name__}: {error}; this cell may not be measured"
         )
 
-    def _compiled(self, cell: Cell) -> None:
+    def _named(self, cell: Cell) -> None:
         if not self._running:
             return
         ran = self._running[-1]
         ran.cell = cell
         cell.ran = time.time()
-        cell.measured |= self._active is not None
         self._compiled_cells.append(cell)
         outermost = len(self._running) == 1
         ran.context = self._running[0].context or label_of(cell.count)
         if ran.asked and not outermost:
             ran.context = self._part_of(ran.context)
-        if self._active is not None and outermost:
+        if outermost and self._active is not None:
             self._active.label(ran.context)
         elif self._active is not None and ran.asked:
             self._running[-2].touched |= self._active.switch(ran.context)
+        cell.measured |= self._active is not None
 
     def _keep(self, ran: Ran) -> None:
         """Keep what a cell covered where it outlives the kernel."""
@@ -330,6 +348,19 @@ class Session:
         if self._running:
             self._running[0].parts.append(part)
         return part
+
+    def _runs(self, cell: Cell) -> None:
+        """A statement of a cell is about to run."""
+        if self._wanted is not None and self._running:
+            self.guarded(self._start_wanted)(self._running[0])
+
+    def _start_wanted(self, ran: Ran) -> None:
+        """Start to measure what has begun, if that is wanted and was not done."""
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            self._start(wanted, ran.context)
+        if ran.cell is not None:
+            ran.cell.measured |= self._active is not None
 
     def _start(self, options: Options, context: str) -> None:
         measurement = self._measurements.get(options)

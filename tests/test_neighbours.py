@@ -385,11 +385,17 @@ def test_run_and_reload(bare: Notebook, core: str) -> None:
     IPython.version_info < (8,) and sys.version_info >= (3, 12),
     reason="IPython 7's autoreload needs the module imp, which this Python does not have",
 )
-def test_autoreload(fresh: Notebook) -> None:
-    """What %autoreload imports again is measured."""
+@pytest.mark.parametrize("first", ["ipycov", "autoreload"])
+def test_autoreload(fresh: Notebook, first: str) -> None:
+    """What %autoreload imports again is measured, whichever of the two was loaded first."""
+    autoreload = "%load_ext autoreload\n%autoreload 2"
+    if first == "autoreload":
+        fresh.cell(autoreload)
     fresh.load()
+    if first == "ipycov":
+        fresh.cell(autoreload)
     path = fresh.write("mod_auto.py", "def f():\n    return 1")
-    fresh.cell("%load_ext autoreload\n%autoreload 2\nimport mod_auto; mod_auto.f()")
+    fresh.cell("import mod_auto; mod_auto.f()")
     time.sleep(1.1)
     path.write_text("def f():\n    x = 2\n    return x\ndef g():\n    return 3\n")
     assert fresh.must("mod_auto.f()").result == "2"

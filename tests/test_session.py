@@ -242,11 +242,11 @@ def test_a_failure_to_measure_leaves_the_cell_to_run(
     """When something of ipycov's fails as a cell is compiled, the cell runs, and it is told."""
 
     def fail(self: Measurement, context: str) -> None:
-        raise OSError("no space left")
+        raise RuntimeError("no tracer left")
 
-    monkeypatch.setattr(Measurement, "label", fail)
+    monkeypatch.setattr(Measurement, "start", fail)
     driver.run("x = 1")
     assert driver.space["x"] == 1
     [said] = driver.said
-    assert "OSError: no space left" in said
+    assert "RuntimeError: no tracer left" in said
     assert "may not be measured" in said
