@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from coverage import CoverageData
@@ -22,9 +21,9 @@ from ipycov.cells import Cell
 from ipycov.lines import digest
 from ipycov.measure import measured_from
 from ipycov.plugin import NAME
-from ipycov.reporters import CellReporter
+from ipycov.reporters import CellReporter, StoredCellReporter
 from ipycov.shell_cells import Found, ShellCells
-from ipycov.store import DIRECTORY, keep_texts
+from ipycov.store import keep_texts, kept_text
 
 #: The names of cells: the place is the directory that the kernel stood in.
 LIVE = re.compile(r"(?:.*[/\\])?In\[(?P<count>\d+)\](?:\.(?P<nested>\d+))?", re.S)
@@ -104,26 +103,7 @@ class LiveData:
         return name, found, CellReporter(found.cell, "", analysis)
 
 
-class LiveReporter(CellReporter):
-    """A cell of a kernel, as a data file names it."""
-
-    def __init__(self, cell: Cell, filename: str, analysis: CellAnalysis) -> None:
-        super().__init__(cell, os.path.dirname(filename), analysis)
-        self._in_data = filename
-
-    @property
-    def filename(self) -> str:
-        return self._in_data
-
-    @filename.setter
-    def filename(self, directory: str) -> None:
-        """Leave the name as the data has it."""
-
-    def relative_filename(self) -> str:
-        return os.path.basename(self._in_data)
-
-
-def reporter(cov: Any, shell: Any, filename: str) -> LiveReporter | str:
+def reporter(cov: Any, shell: Any, filename: str) -> StoredCellReporter | str:
     """The reporter for a cell in the data of `cov`, or why there is none.
 
     Its text is that of `shell`, where there is one and it has the cell, else the one that is kept.
@@ -141,14 +121,12 @@ def reporter(cov: Any, shell: Any, filename: str) -> LiveReporter | str:
         typed, compiled = found.cell.typed, found.cell.compiled
     else:
         directory = os.path.dirname(os.path.abspath(data.data_filename()))
-        try:
-            path = Path(directory, DIRECTORY, "cells", f"{text}.txt")
-            typed, compiled = path.read_text(encoding="utf-8"), None
-        except OSError:
+        kept = kept_text(text, directory)
+        if kept is None:
             return "its text is not kept; it is left out"
+        typed, compiled = kept, None
     body = any(record["kind"] == "body" for record in records)
     cell = Cell(filename, typed, compiled, count=count, python_body=body)
     exclusions = coverage_internals.exclusions(cov)
-    return LiveReporter(
-        cell, filename, CellAnalysis(cell.translation.python, cell.label, exclusions)
-    )
+    analysis = CellAnalysis(cell.translation.python, cell.label, exclusions)
+    return StoredCellReporter(cell, filename, os.path.basename(filename), analysis)

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from coverage.exceptions import CoverageException, NotPython
@@ -21,9 +20,9 @@ from ipycov.folding import NotebookReporter
 from ipycov.lines import digest
 from ipycov.notebook_data import ALONE, RECORD, layout, measured_in
 from ipycov.notebooks import Notebook
-from ipycov.reporters import CellReporter
+from ipycov.reporters import StoredCellReporter
 from ipycov.results import Measured, ReportedFile
-from ipycov.store import DIRECTORY, merge
+from ipycov.store import kept_text, merge, texts_directory
 
 
 class _NotReported(FileReporter):
@@ -93,15 +92,15 @@ class NotebookFiles:
             f"cells that ran and are in no notebook on disk: {len(cells)}, listed by themselves"
         )
         directory = os.path.dirname(os.path.abspath(data.data_filename()))
-        path = Path(directory, DIRECTORY, "cells", f"{found['digest']}.txt")
-        try:
-            typed = path.read_text(encoding="utf-8")
-        except OSError:
-            self._say(f"the text of {filename} is not in {path.parent}: it is left out")
+        typed = kept_text(found["digest"], directory)
+        if typed is None:
+            kept = texts_directory(directory)
+            self._say(f"the text of {filename} is not in {kept}: it is left out")
             return _NotReported(filename)
         cell = Cell(filename, typed, count=int(found["count"]))
         analysis = CellAnalysis(cell.translation.python, cell.label, self._exclusions())
-        return _AloneReporter(cell, filename, found["place"], analysis)
+        place = coverage_internals.relative_filename(found["place"])
+        return StoredCellReporter(cell, filename, f"{place}:{cell.label}", analysis)
 
     def _live_cell(self, filename: str) -> FileReporter:
         reporter = live_data.reporter(self._cov, self._shell, filename)
@@ -196,23 +195,3 @@ class _StoredNotebook(NotebookReporter):
 
 def _without_self(arcs: Iterable[Arc]) -> set[Arc]:
     return {(start, end) for start, end in arcs if start != end}
-
-
-class _AloneReporter(CellReporter):
-    """A cell that is in no notebook."""
-
-    def __init__(self, cell: Cell, filename: str, place: str, analysis: CellAnalysis) -> None:
-        super().__init__(cell, os.path.dirname(filename), analysis)
-        self._in_data = filename
-        self._place = coverage_internals.relative_filename(place)
-
-    @property
-    def filename(self) -> str:
-        return self._in_data
-
-    @filename.setter
-    def filename(self, directory: str) -> None:
-        """Leave the name as the data has it."""
-
-    def relative_filename(self) -> str:
-        return f"{self._place}:{self.cell.label}"

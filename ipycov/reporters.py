@@ -169,6 +169,26 @@ class CellReporter(FileReporter):
         return [("function", "functions"), ("class", "classes")]
 
 
+class StoredCellReporter(CellReporter):
+    """Reports on a cell that a data file holds as `filename`; `name` is what reports call it."""
+
+    def __init__(self, cell: Cell, filename: str, name: str, analysis: CellAnalysis) -> None:
+        super().__init__(cell, os.path.dirname(filename), analysis)
+        self._in_data = filename
+        self._name = name
+
+    @property
+    def filename(self) -> str:
+        return self._in_data
+
+    @filename.setter
+    def filename(self, directory: str) -> None:
+        """Leave the name as the data has it."""
+
+    def relative_filename(self) -> str:
+        return self._name
+
+
 class ModuleReporter(PythonFileReporter):
     """Reports on a module, which comes after all cells."""
 

@@ -172,11 +172,24 @@ def keep_texts(cells: Iterable[Cell], directory: str) -> None:
 
     Raises `OSError` when it can't write.
     """
-    folder = Path(directory, DIRECTORY, "cells")
+    folder = texts_directory(directory)
     for cell in cells:
         folder.mkdir(parents=True, exist_ok=True)
         (folder.parent / ".gitignore").write_text("*\n", encoding="ascii")
         (folder / f"{digest(cell.typed)}.txt").write_text(cell.typed, encoding="utf-8")
+
+
+def kept_text(text_digest: str, directory: str) -> str | None:
+    """The text of this digest that is kept for data in `directory`; None where there is none."""
+    try:
+        return (texts_directory(directory) / f"{text_digest}.txt").read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def texts_directory(directory: str) -> Path:
+    """Where the texts of cells are kept for data in `directory`."""
+    return Path(directory, DIRECTORY, "cells")
 
 
 def erase(directory: str) -> None:

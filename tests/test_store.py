@@ -17,6 +17,7 @@ from projects import command, write_notebook
 from ipycov import store
 from ipycov.cells import Cell
 from ipycov.errors import IPyCovError
+from ipycov.lines import digest
 from ipycov.results import Measured
 
 SHELL = """
@@ -194,3 +195,12 @@ def test_no_store() -> None:
     """Reading where nothing is raises an error that says so."""
     with pytest.raises(IPyCovError, match="there is no directory"):
         list(store.read("/nonexistent"))
+
+
+def test_texts_of_cells(tmp_path: Path) -> None:
+    """A cell's text is found by its digest where it was kept, and nowhere else."""
+    cell = Cell("<a>", "x = 'é'\n")
+    store.keep_texts([cell], str(tmp_path))
+    assert store.kept_text(digest(cell.typed), str(tmp_path)) == cell.typed
+    assert store.kept_text("0" * 16, str(tmp_path)) is None
+    assert store.kept_text(digest(cell.typed), str(tmp_path / "elsewhere")) is None
