@@ -5,34 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 
 from coverage import CoverageData
+from coverage.results import format_lines
 
 from ipycov.report import Report, ReportingCoverage
+from ipycov.view import plain_table
 
 
 def table(report: Report, cov: ReportingCoverage) -> list[str]:
-    """The rows of a table of files, lines and the tests that ran them; the first has the titles."""
+    """The lines of a table of files, the tests that ran lines of them, and which those are."""
     data: CoverageData = cov.get_data()
-    rows = [("Name", "Lines", "Ran by")]
+    rows = []
     for reporter, analysis in report.analysed():
         ran: dict[str, list[int]] = defaultdict(list)
+        statements = analysis.executed & analysis.statements
         for line, tests in data.contexts_by_lineno(analysis.filename).items():
-            if line in analysis.executed:
+            if line in statements:
                 for test in tests:
                     ran[test].append(line)
         rows += [
-            (reporter.relative_filename(), _lines(ran[test]), test)
+            (reporter.relative_filename(), format_lines(analysis.statements, ran[test]), test)
             for test in sorted(ran, key=lambda test: (ran[test], test))
         ]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return [f"{name:{widths[0]}}  {lines:{widths[1]}}  {test}" for name, lines, test in rows]
-
-
-def _lines(lines: list[int]) -> str:
-    """Lines in words: those that follow each other as one range."""
-    ranges: list[list[int]] = []
-    for line in lines:
-        if ranges and line == ranges[-1][1] + 1:
-            ranges[-1][1] = line
-        else:
-            ranges.append([line, line])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
+    return plain_table(("Name", "Lines run", "Ran by"), rows, ()).split("\n")

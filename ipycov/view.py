@@ -32,7 +32,9 @@ STATES = {
 }
 
 #: Columns of tables that hold text; the rest hold numbers.
-_OF_TEXT = frozenset({"Name", "Missing", "Cell", "Ran as", "Functions reached"})
+_OF_TEXT = frozenset(
+    {"Name", "Missing", "Cell", "Ran as", "Functions reached", "Lines run", "Ran by"}
+)
 
 
 @dataclass(frozen=True)
