@@ -10,9 +10,9 @@ from coverage.plugin import CodeRegion, FileReporter
 from coverage.results import Analysis, Numbers
 
 from ipycov.coverage_internals import narrowed
+from ipycov.line_states import LineStates
 from ipycov.lines import rows
 from ipycov.report import Report, ReportingCoverage, ReportOptions
-from ipycov.reporters import CellReporter
 from ipycov.results import whole_contexts
 from ipycov.view import Line, Source
 
@@ -123,43 +123,21 @@ def _lines(
     start: int | None,
 ) -> Sequence[Line]:
     """The lines of `only`, with what stands between them, and before them from `start` on."""
-    missing_branches = analysis.missing_branch_arcs()
-    unmeasured = reporter.unmeasured if isinstance(reporter, CellReporter) else ()
+    states = LineStates(reporter, analysis)
     text = rows(reporter.source())
     first, last = (start or min(only), max(only)) if only else (1, len(text))
     lines = []
     for number in range(first, min(last, len(text)) + 1):
         if only is not None and number not in only and number in analysis.statements:
             continue
-        statement = _statement(reporter, analysis, number, only)
-        note = ""
-        if number in unmeasured:
-            state, note = "before", "ran before measuring"
-        elif statement in analysis.excluded:
-            state = "excluded"
-        elif statement in analysis.missing:
-            state = "missing"
-        elif statement in missing_branches:
-            state = "partial"
-            note = "; ".join(
-                reporter.missing_arc_description(number, end) for end in missing_branches[statement]
-            )
-        else:
-            state = "run" if statement in analysis.statements else ""
-        ran_by = tuple(whole_contexts(contexts.get(statement, ()))) if state else ()
+        statement = states.start(number)
+        if only is not None and statement not in only:
+            statement = number
+        state, ways = states.of(statement)
         continued = number != statement
-        line = Line(number, text[number - 1], state, "" if continued else note, ran_by, continued)
-        lines.append(line)
+        note = "" if continued else "; ".join(ways)
+        ran_by = tuple(whole_contexts(contexts.get(statement, ()))) if state else ()
+        lines.append(Line(number, text[number - 1], state, note, ran_by, continued))
     while lines and not lines[-1].text.strip():
         lines.pop()
     return lines
-
-
-def _statement(
-    reporter: FileReporter, analysis: Analysis, line: int, only: Collection[int] | None
-) -> int:
-    """The line on which the statement begins that `line` is a part of; else `line` itself."""
-    if line in analysis.statements or line in analysis.excluded:
-        return line
-    first = min(reporter.translate_lines([line]), default=line)
-    return first if only is None or first in only else line

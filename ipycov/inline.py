@@ -134,7 +134,7 @@ def _rows(lines: Sequence[Line]) -> Iterator[str]:
     texts = coloured("\n".join(line.text for line in lines))
     for line, text in zip(lines, texts, strict=True):
         state = STATES[line.state]
-        told = line.state in ("missing", "partial", "excluded") and not line.continued
+        told = line.state in ("missing", "partial", "excluded", "before") and not line.continued
         said = state.word if told else ""
         if line.note:
             said = f"{said}: {line.note}" if said else line.note

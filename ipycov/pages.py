@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from tokenize import TokenError
-from typing import Any
 
 from coverage.exceptions import CoverageException
 from coverage.results import Analysis, Numbers
@@ -13,17 +12,10 @@ from coverage.results import Analysis, Numbers
 from ipycov.coverage_internals import narrowed
 from ipycov.folding import NotebookReporter, Part
 from ipycov.headings import Heading
+from ipycov.line_states import LineStates
 from ipycov.lines import rows
 from ipycov.reporters import CellReporter
-
-#: Sign and word of each line's state.
-STATES = {
-    "run": (">", "run"),
-    "missing": ("!", "missed"),
-    "partial": ("~", "partial"),
-    "excluded": ("-", "excluded"),
-    "": ("", ""),
-}
+from ipycov.view import STATES, plural
 
 #: Which cells ran each line of a file.
 Contexts = Mapping[int, Sequence[str]]
@@ -33,7 +25,7 @@ Contexts = Mapping[int, Sequence[str]]
 class Row:
     """A line of a cell: its 1-based number, its tokens with coverage.py's names of their kinds.
 
-    `state` is a key of `STATES`, `notes` say which ways out of the line were never taken, and
+    `state` is a key of `view.STATES`, `notes` say which ways out of the line were never taken, and
     `contexts` which cells ran it. `goes_on` tells that the line belongs to a statement that starts
     above it.
     """
@@ -48,12 +40,12 @@ class Row:
     @property
     def sign(self) -> str:
         """What stands for the state beside its colour; nothing on lines that go on."""
-        return "" if self.goes_on else STATES[self.state][0]
+        return "" if self.goes_on else STATES[self.state].sign.strip()
 
     @property
     def word(self) -> str:
         """The state in a word."""
-        return "" if self.goes_on else STATES[self.state][1]
+        return "" if self.goes_on else STATES[self.state].word
 
 
 @dataclass(frozen=True)
@@ -77,18 +69,24 @@ class Section:
         numbers = self.numbers
         words = []
         if numbers.n_statements:
-            plural = "" if numbers.n_statements == 1 else "s"
-            words = [f"{numbers.pc_covered_str}% of {numbers.n_statements} statement{plural}"]
+            statements = plural(numbers.n_statements, "statement")
+            words = [f"{numbers.pc_covered_str}% of {statements}"]
             if numbers.n_branches:
-                plural = "" if numbers.n_branches == 1 else "es"
-                words[0] += f" and {numbers.n_branches} branch{plural}"
+                words[0] += f" and {plural(numbers.n_branches, 'branch', 'es')}"
             if numbers.n_missing:
                 words.append(f"{numbers.n_missing} missed")
             if numbers.n_partial_branches:
                 words.append(f"{numbers.n_partial_branches} partial")
-        elif not self.remark:
+        if self.before:
+            words.append(f"{plural(self.before, 'line')} ran before measuring")
+        if not words and not self.remark:
             words = ["no statements"]
         return "; ".join(filter(None, [", ".join(words), self.remark]))
+
+    @property
+    def before(self) -> int:
+        """How many lines ran before measuring began, which the figures leave out."""
+        return sum(row.state == "before" and not row.goes_on for row in self.rows)
 
     @property
     def is_wide(self) -> bool:
@@ -117,6 +115,11 @@ class Page:
     sections: Sequence[Section]
     below: Sequence[Heading] = ()
     href: str = field(default="", compare=False)
+
+    @property
+    def before(self) -> int:
+        """How many lines ran before measuring began, which the figures leave out."""
+        return sum(section.before for section in self.sections)
 
 
 def notebook_page(
@@ -158,9 +161,7 @@ def cell_section(reporter: CellReporter, analysis: Analysis, contexts: Contexts)
     """A cell that is in no notebook, such as those of a live session."""
     label = reporter.relative_filename()
     name = label[label.rfind("In[") :]
-    every_row = range(1, len(rows(reporter.cell.typed)) + 1)
-    states = _States(analysis, reporter, dict(zip(every_row, every_row, strict=True)))
-    shown = _rows(reporter, states, contexts)
+    shown = _rows(reporter, LineStates(reporter, analysis), contexts)
     return Section(f"cell-{name[3:].replace(']', '')}", label, analysis.numbers, shown)
 
 
@@ -177,49 +178,6 @@ def _by_part(reporter: NotebookReporter, analysis: Analysis) -> list[Numbers]:
     return [part.numbers for part in narrowed(analysis, regions)] if regions else []
 
 
-class _States:
-    """What an analysis says of the rows of one cell.
-
-    `lines` give the line of the analysis for each row that has one.
-    """
-
-    def __init__(self, analysis: Analysis, reporter: CellReporter, lines: dict[int, int]) -> None:
-        self._reporter = reporter
-        self.lines = lines
-        row_of = {line: row for row, line in lines.items()}
-
-        def here(among: Any) -> set[int]:
-            return {row_of[line] for line in among if line in row_of}
-
-        self.statements = here(analysis.statements)
-        self.excluded = here(analysis.excluded)
-        self.missing = here(analysis.missing)
-        self.ways: dict[int, list[int]] = {}
-        self.nowhere: set[int] = set()
-        stats = analysis.branch_stats()
-        for line, ends in analysis.missing_branch_arcs().items():
-            if line in row_of:
-                row = row_of[line]
-                self.ways[row] = [
-                    row_of.get(end, end) if end > 0 else -row_of.get(-end, -end) for end in ends
-                ]
-                if len(ends) == stats.get(line, (0, 0))[0]:
-                    self.nowhere.add(row)
-
-    def of(self, row: int) -> tuple[str, list[str]]:
-        """The state of a row, and which ways out of it were never taken."""
-        if row in self.excluded:
-            return "excluded", []
-        if row in self.missing:
-            return "missing", []
-        if row in self.nowhere:
-            return "partial", [f"line {row} didn't jump anywhere: it always raised an exception"]
-        if row in self.ways:
-            describe = self._reporter.missing_arc_description
-            return "partial", [describe(row, end) for end in self.ways[row]]
-        return ("run" if row in self.statements else ""), []
-
-
 def _rows_of_part(
     reporter: NotebookReporter, part: Part, analysis: Analysis, contexts: Contexts
 ) -> list[Row]:
@@ -228,19 +186,19 @@ def _rows_of_part(
         for row in range(1, len(part.place.file_lines) + 1)
         if reporter.part_at(line := reporter.file_line(part, row)) == (part, row)
     }
-    return _rows(part.reporter, _States(analysis, part.reporter, lines), contexts)
+    return _rows(part.reporter, LineStates(part.reporter, analysis, lines), contexts)
 
 
-def _rows(reporter: CellReporter, states: _States, contexts: Contexts) -> list[Row]:
+def _rows(reporter: CellReporter, states: LineStates, contexts: Contexts) -> list[Row]:
     shown = []
     for number, tokens in enumerate(_tokens(reporter), 1):
-        state, notes = states.of(number)
-        ran_in = contexts.get(states.lines.get(number, 0), ())
-        first = reporter.first_line(number)
-        goes_on = not state and first != number
-        if goes_on:
-            state, _ = states.of(first)
-        shown.append(Row(number, tokens, state, notes, () if goes_on else ran_in, goes_on))
+        start = states.start(number)
+        state, notes = states.of(start)
+        if start != number and state:
+            shown.append(Row(number, tokens, state, goes_on=True))
+        else:
+            ran_in = contexts.get(states.line(number), ())
+            shown.append(Row(number, tokens, state, notes, ran_in))
     return _without_blank_end(shown)
 
 

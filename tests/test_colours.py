@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
+from contrast import over, ratio
 
 from ipycov.colours import BACKGROUND, DECLARED, MARKS, TEXT, Colour
 
@@ -74,28 +73,9 @@ def shown(colour: Colour, theme: str) -> str:
     return next((values[name] for name in colour.variables if name in values), fallback)
 
 
-def over(colour: str, background: tuple[float, ...]) -> tuple[float, ...]:
-    """Red, green and blue, 0 to 255, of a colour on a background."""
-    if match := re.fullmatch(r"rgba\((\d+),(\d+),(\d+),(\.\d+)\)", colour):
-        alpha = float(match[4])
-        front = [float(match[number]) for number in (1, 2, 3)]
-        return tuple(alpha * f + (1 - alpha) * b for f, b in zip(front, background, strict=True))
-    return tuple(float(int(colour[at : at + 2], 16)) for at in (1, 3, 5))
-
-
-def luminance(rgb: tuple[float, ...]) -> float:
-    """Relative luminance, as WCAG 2 defines it."""
-    parts = [
-        value / 255 / 12.92 if value / 255 <= 0.04045 else ((value / 255 + 0.055) / 1.055) ** 2.4
-        for value in rgb
-    ]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
 def contrast(colour: Colour, theme: str) -> float:
     background = over(shown(BACKGROUND["bg"], theme), ())
-    first, second = luminance(over(shown(colour, theme), background)), luminance(background)
-    return (max(first, second) + 0.05) / (min(first, second) + 0.05)
+    return ratio(over(shown(colour, theme), background), background)
 
 
 def test_how_contrast_is_computed() -> None:

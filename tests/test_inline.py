@@ -51,6 +51,14 @@ def test_each_line_is_read_as_text() -> None:
     ]
 
 
+def test_lines_that_ran_before_measuring() -> None:
+    """They have a sign and words of their own, said once for each statement."""
+    lines = [Line(1, "import (", "before"), Line(2, "os)", "before", continued=True)]
+    shown = read(inline.sources([source(lines=lines)]))
+    assert "1 : import (  ← ran before measuring\n2 : os)\n" in shown
+    assert ": ran before measuring" in shown.partition("import")[0]
+
+
 def test_lines_stand_in_pre() -> None:
     """What keeps line ends is an element, not a style."""
     markup = inline.sources([source()])

@@ -12,6 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from contrast import over, ratio
 from projects import command, line_of, write_notebook
 
 from ipycov import notebooks, site
@@ -78,10 +79,19 @@ class Site:
         self.reporters[reporter.filename] = reporter
         self.files.append(ReportedFile(reporter.filename, lines, None, reporter.filename, -1))
 
-    def cell(self, count: int, text: str, ran: set[int], arcs: Any = None, nested: int = 0) -> None:
+    def cell(
+        self,
+        count: int,
+        text: str,
+        ran: set[int],
+        arcs: Any = None,
+        nested: int = 0,
+        unmeasured: set[int] | None = None,
+    ) -> None:
+        """Add a cell, of which the lines `unmeasured` ran before measuring began."""
         cell = Cell(f"/nowhere/{count}_{nested}.py", text, count=count, nested=nested)
         analysis = CellAnalysis(text, cell.label, self.cov.exclusions)
-        reporter = CellReporter(cell, str(self.base), analysis)
+        reporter = CellReporter(cell, str(self.base), analysis, frozenset(unmeasured or ()))
         self.reporters[reporter.filename] = reporter
         self.files.append(ReportedFile(reporter.filename, ran, arcs, cell.filename, 1))
 
@@ -177,6 +187,52 @@ def test_excluded_lines(written: Site) -> None:
     page = written.page("In.html")
     assert page.classes("cell-1-L3") == {"line", "excluded"}
     assert page.text["cell-1-L3"] == "3-    y = 1excluded"
+
+
+def test_lines_that_ran_before_measuring(written: Site) -> None:
+    """They are told from lines that are left out, and counted apart."""
+    text = "from os import (\n    path,\n)\ndef f():\n    return 1"
+    written.cell(1, text, {5}, unmeasured={1, 4})
+    written.cell(2, "x = 1  # pragma: no cover", set())
+    written.write()
+    page = written.page("In.html")
+    assert page.classes("cell-1-L1") == {"line", "before"}
+    assert page.text["cell-1-L1"].endswith("ran before measuring")
+    assert page.text["cell-1-L4"].startswith("4:")
+    assert page.classes("cell-1-L2") == {"line", "before", "goes-on"}
+    assert "ran before" not in page.text["cell-1-L2"]
+    assert page.classes("cell-2-L1") == {"line", "excluded"}
+    assert "100% of 1 statement, 2 lines ran before measuring" in page.text["cell-1"]
+    html = (written.base / "out/In.html").read_text()
+    assert "not counted: 2 lines that ran before measuring" in html
+    assert '<li class="before"><span class="sign">:</span> ran before measuring</li>' in html
+
+
+def test_all_of_a_cell_ran_before_measuring(written: Site) -> None:
+    """A cell without lines to count says why; a site without such lines has no sign for them."""
+    written.cell(1, "import os", set(), unmeasured={1})
+    written.write()
+    assert "no statements" not in written.page("In.html").text["cell-1"]
+    written.files.clear()
+    written.cell(1, "import os", {1})
+    written.write()
+    assert "before measuring" not in (written.base / "out/In.html").read_text()
+
+
+STATES = ("run", "missing", "partial", "excluded", "before")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
+def test_colours_of_states_can_be_read(scheme: str) -> None:
+    """Signs and words have a contrast of 4.5 and more on their lines, and so has the source."""
+    css = (Path(site.__file__).parent / "templates/site.css").read_text()
+    light, dark, printed = re.findall(r":root \{(.*?)\}", css, flags=re.S)
+    block = {"light": light, "dark": dark, "print": printed}[scheme]
+    rgb = {name: over(value, ()) for name, value in re.findall(r"--([\w-]+): (#\w{6})", block)}
+    for state in STATES:
+        back = rgb.get(f"{state}-back", rgb["page"])
+        for name in (state, "text", "quiet", "key", "str", "num", "com"):
+            assert ratio(rgb[name], back) >= 4.5, f"{name} on {state}"
 
 
 def test_the_index(written: Site) -> None:
