@@ -81,6 +81,9 @@ class ReportingCommand(Command):
     skip_covered = Bool(
         None, allow_none=True, help="Leave out files with 100 percent coverage."
     ).tag(config=True)
+    show_contexts = Bool(
+        None, allow_none=True, help="Tell in html and json which cells ran each line, as In[n]."
+    ).tag(config=True)
     sort = Unicode(
         None, allow_none=True, help="Sort by name, stmts, miss, branch, brpart or cover."
     ).tag(config=True)
@@ -88,7 +91,7 @@ class ReportingCommand(Command):
 
     #: The options that take a value, and the switches, of every report.
     reporting_aliases = (*WRITTEN, "fail_under", "sort", "precision")
-    reporting_flags = ("show_missing", "skip_covered")
+    reporting_flags = ("show_missing", "skip_covered", "show_contexts")
 
     def check_targets(self) -> None:
         """Raise `CannotReport` when a report can't be written where it is asked for."""
@@ -104,6 +107,7 @@ class ReportingCommand(Command):
             sort=self.sort,
             precision=self.precision,
             fail_under=self.fail_under,
+            show_contexts=self.show_contexts,
         )
         report = Report(cov, options)
         table = report.table()

@@ -226,3 +226,8 @@ def fold(reporter: NotebookReporter, measured: Mapping[str, Measured]) -> Report
     if arcs is None and any(data.arcs is not None for data in measured.values()):
         arcs = set()
     return ReportedFile(reporter.filename, lines, arcs, reporter.filename, -1)
+
+
+def fold_lines(reporter: NotebookReporter, part: Part, data: Measured) -> set[int]:
+    """The lines of the notebook file that the statements begin on which ran of a part of it."""
+    return {reporter.file_line(part, row) for row in part.reporter.statements(data)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from coverage.exceptions import NotPython
 from coverage.plugin import FileReporter
@@ -13,23 +14,31 @@ from ipycov import store
 from ipycov.analysis import Arc, CellAnalysis
 from ipycov.cells import Cell
 from ipycov.finding import notebook_files, notebook_of
-from ipycov.folding import NotebookReporter, fold, match
+from ipycov.folding import NotebookReporter, fold, fold_lines, match
+from ipycov.gathered_contexts import GatheredContexts, GatheredResults
 from ipycov.notebooks import Notebook
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
-from ipycov.results import Measured, ReportedFile, Results
+from ipycov.results import Measured, ReportedFile
 
 
 @dataclass
 class _Session:
-    """The cells of one session and all that was measured in it, by filename."""
+    """The cells of one session, and what was measured in it by filename: all, and by context."""
 
     cells: list[Cell]
     measured: dict[str, Measured]
+    covered: Mapping[str, Mapping[str, Measured]]
 
     def ran(self) -> list[Cell]:
         """The cells that have data."""
         return [cell for cell in self.cells if cell.filename in self.measured]
+
+    def runs(self, filename: str) -> Iterator[tuple[str, Measured]]:
+        """The contexts of the runs that covered a file, each with what it covered."""
+        for context, files in self.covered.items():
+            if filename in files:
+                yield context, files[filename]
 
 
 class Gathered:
@@ -43,6 +52,7 @@ class Gathered:
         self._files: dict[str, ReportedFile] = {}
         self._reporters: dict[str, FileReporter] = {}
         self._problems: list[Problem] = []
+        self._contexts = GatheredContexts()
         self.notes: list[str] = []
 
     def add_run(self, notebook: Notebook, directory: str) -> None:
@@ -50,7 +60,7 @@ class Gathered:
         sessions = list(self._sessions(directory))
         self._add_notebook(notebook, sessions)
         for session in sessions:
-            self._add_modules(session)
+            self._add_modules(session, self._name(notebook))
 
     def add_store(self, directory: str) -> None:
         """Add what live sessions have stored in `directory`, a folder of the one they ran in."""
@@ -58,12 +68,12 @@ class Gathered:
         paths = list(notebook_files([ran_in]))
         by_notebook: dict[str, list[_Session]] = {}
         found: dict[str, Notebook] = {}
-        alone: list[tuple[Cell, Measured]] = []
+        alone: list[tuple[Cell, _Session]] = []
         for session in self._sessions(directory):
-            self._add_modules(session)
             notebook = notebook_of(session.ran(), paths)
+            self._add_modules(session, "" if notebook is None else self._name(notebook))
             if notebook is None:
-                alone += [(cell, session.measured[cell.filename]) for cell in session.ran()]
+                alone += [(cell, session) for cell in session.ran()]
             else:
                 found[notebook.path] = notebook
                 by_notebook.setdefault(notebook.path, []).append(session)
@@ -76,33 +86,44 @@ class Gathered:
             if isinstance(session, store.UnreadableStore):
                 self._problems.append(Problem(session.path, session.why))
             else:
-                yield _Session(list(session.book), session.measured())
+                yield _Session(list(session.book), session.measured(), session.covered)
+
+    def _name(self, notebook: Notebook) -> str:
+        """What a report calls a notebook."""
+        return self._cov.relative_name(os.path.abspath(notebook.path))
 
     def _add_notebook(
         self, notebook: Notebook, sessions: Sequence[_Session]
-    ) -> list[tuple[Cell, Measured]]:
+    ) -> list[tuple[Cell, _Session]]:
         """Add a notebook; return the cells that ran and are not in it."""
-        cells = [cell for session in sessions for cell in session.cells]
+        session_of = {id(cell): session for session in sessions for cell in session.cells}
         measured = {name: data for session in sessions for name, data in session.measured.items()}
-        name = self._cov.relative_name(os.path.abspath(notebook.path))
-        matched, left = match(notebook, cells)
+        name = self._name(notebook)
+        matched, left = match(notebook, [cell for each in sessions for cell in each.cells])
         reporter = NotebookReporter(notebook, name, self._cov.exclusions, matched)
         self._problems += [Problem(name, why) for why in reporter.problems]
         self._reporters[reporter.filename] = reporter
         self._put(fold(reporter, measured))
-        return [(cell, measured[cell.filename]) for cell in left if cell.filename in measured]
+        for part in reporter.parts:
+            for cell in part.ran:
+                for context, data in session_of[id(cell)].runs(cell.filename):
+                    lines = partial(fold_lines, reporter, part, data)
+                    self._contexts.add(reporter.filename, context, name, lines)
+        return [(cell, session_of[id(cell)]) for cell in left if cell.filename in measured]
 
-    def _add_modules(self, session: _Session) -> None:
+    def _add_modules(self, session: _Session, notebook: str) -> None:
         cells = {cell.filename for cell in session.cells}
         for filename, data in session.measured.items():
             if filename not in cells:
                 self._put(ReportedFile(filename, data.lines, data.arcs, filename, -1))
+                for context, ran in session.runs(filename):
+                    self._contexts.add(filename, context, notebook, ran.lines.copy)
 
-    def _add_alone(self, alone: Sequence[tuple[Cell, Measured]]) -> None:
+    def _add_alone(self, alone: Sequence[tuple[Cell, _Session]]) -> None:
         """Add cells that are in no notebook on disk, each text once."""
         texts: dict[str, ReportedFile] = {}
         names: set[str] = set()
-        for cell, data in alone:
+        for cell, session in alone:
             try:
                 analysis = CellAnalysis(cell.translation.python, cell.label, self._cov.exclusions)
             except NotPython as error:
@@ -113,7 +134,7 @@ class Gathered:
             reporter = CellReporter(cell, self._cov.base, analysis)
             if reporter.is_empty:
                 continue
-            covered = reporter.reported(data)
+            covered = reporter.reported(session.measured[cell.filename])
             known = texts.get(cell.typed)
             if known is not None:
                 covered.name = known.name
@@ -122,6 +143,8 @@ class Gathered:
                 names.add(cell.label)
                 self._reporters[reporter.filename] = reporter
             self._put(covered)
+            for context, ran in session.runs(cell.filename):
+                self._contexts.add(covered.name, context, "", partial(reporter.statements, ran))
         if texts:
             cells = "1 cell that ran is" if len(texts) == 1 else f"{len(texts)} cells that ran are"
             self.notes.append(f"{cells} in no notebook on disk, and listed by number")
@@ -148,7 +171,7 @@ class Gathered:
 
     def use(self) -> list[Problem]:
         """Have `cov` report on what was gathered; return what is not in the report."""
-        results = Results(self._files.values(), [], lambda file, line: [line])
+        results = GatheredResults(self._files.values(), self._contexts, self._reporters)
         return self._problems + self._cov.use(results, self._reporters)
 
     def _put(self, file: ReportedFile) -> None:

@@ -101,6 +101,11 @@ class CellReporter(FileReporter):
             )
         return Measured(lines, arcs, data.version)
 
+    def statements(self, data: Measured) -> set[int]:
+        """The first lines of the statements that ran."""
+        typed = self.typed(Measured(data.lines), self.cell.typed_line)
+        return self.translate_lines(typed.lines)
+
     @cached_property
     def is_empty(self) -> bool:
         """Whether there is nothing to report: ipycov's own magics, comments, and no more."""
