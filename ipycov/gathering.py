@@ -12,7 +12,7 @@ from coverage.plugin import FileReporter
 
 from ipycov import store
 from ipycov.analysis import Arc, CellAnalysis
-from ipycov.cells import Cell
+from ipycov.cells import Cell, CellBook
 from ipycov.finding import notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, fold, fold_lines, match
 from ipycov.gathered_contexts import GatheredContexts, GatheredResults
@@ -24,8 +24,12 @@ from ipycov.results import Measured, ReportedFile
 
 @dataclass
 class _Session:
-    """The cells of one session, and what was measured in it by filename: all, and by context."""
+    """The cells of one session, and what was measured in it by filename: all, and by context.
 
+    `book` has those too whose text was replaced by another, which are not reported.
+    """
+
+    book: CellBook
     cells: list[Cell]
     measured: dict[str, Measured]
     covered: Mapping[str, Mapping[str, Measured]]
@@ -86,7 +90,8 @@ class Gathered:
             if isinstance(session, store.UnreadableStore):
                 self._problems.append(Problem(session.path, session.why))
             else:
-                yield _Session(list(session.book), session.measured(), session.covered)
+                cells = list(session.book)
+                yield _Session(session.book, cells, session.measured(), session.covered)
 
     def _name(self, notebook: Notebook) -> str:
         """What a report calls a notebook."""
@@ -112,9 +117,8 @@ class Gathered:
         return [(cell, session_of[id(cell)]) for cell in left if cell.filename in measured]
 
     def _add_modules(self, session: _Session, notebook: str) -> None:
-        cells = {cell.filename for cell in session.cells}
         for filename, data in session.measured.items():
-            if filename not in cells:
+            if filename not in session.book:
                 self._put(ReportedFile(filename, data.lines, data.arcs, filename, -1))
                 for context, ran in session.runs(filename):
                     self._contexts.add(filename, context, notebook, ran.lines.copy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -164,6 +165,18 @@ def test_combine(tmp_path: Path) -> None:
     files = json.loads((tmp_path / "coverage.json").read_text())["files"]
     assert files["a.ipynb"]["summary"]["missing_lines"] == 1
     assert files["lib.py"]["summary"]["missing_lines"] == 0
+
+
+def test_a_cell_that_was_edited(tmp_path: Path) -> None:
+    """Of a cell that ran with two texts the last is reported, and nothing is said of the other."""
+    stored = store.Store(str(tmp_path / ".ipycov"), str(tmp_path))
+    for count, text in enumerate(["x = 1", "x = 2\ny = 3"], 1):
+        cell = Cell(f"/cells/{count}", text, id="a", count=count)
+        stored.add([cell], cell.label, {cell.filename: Measured({1})})
+    stored.close()
+    done = command("ipycov", "report", cwd=tmp_path)
+    assert re.findall(r"^In.*", done.stdout, flags=re.M) == ["In[2]       2      1    50%"]
+    assert done.stderr == ""
 
 
 def test_combine_needs_the_plugin(tmp_path: Path) -> None:
