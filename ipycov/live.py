@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 from coverage.results import Analysis, Numbers
 
-from ipycov.view import Shown, visible
+from ipycov.view import Shown, markdown_row, markdown_table, markdown_text, plural, visible
 
 _BAR = "rgba(46,125,50,.3)"
 _QUIET = "color:var(--jp-ui-font-color2,var(--vscode-descriptionForeground,#666))"
@@ -19,6 +21,25 @@ _ROW = (
     'transparent {percent}%)">{percent}%</td><td style=text-align:right>{statements}</td>'
     "<td style=text-align:left>{missing}</td><td style=text-align:left>{state}</td></tr>"
 )
+_HEADER = ("Name", "Covered", "Statements", "Missed", "State")
+_TABLE = (
+    "<table><thead><tr><th scope=col style=text-align:left>Name</th>"
+    "<th scope=col>Covered</th><th scope=col>Statements</th>"
+    "<th scope=col style=text-align:left>Missed</th>"
+    "<th scope=col style=text-align:left>State</th></tr></thead>{rows}</table>"
+)
+#: Characters of rows that are shown at most, as HTML and as Markdown.
+_MOST_HTML, _MOST_MARKDOWN = 900_000, 300_000
+
+
+class _Row(NamedTuple):
+    """A row of the table in two forms, and what it was made of."""
+
+    analysis: Analysis
+    state: str
+    ran: bool
+    html: str
+    markdown: str
 
 
 @dataclass
@@ -28,7 +49,7 @@ class LiveView:
     A row is made again only where what it tells has changed: of a thousand cells most have not.
     """
 
-    _rows: dict[str, tuple[Analysis, str, bool, str]] = field(default_factory=dict)
+    _rows: dict[str, _Row] = field(default_factory=dict)
     _percent: float | None = None
 
     def shown(
@@ -53,36 +74,58 @@ class LiveView:
         figures = _figures(total, change) if analyses else "nothing was measured yet"
         just = [f"{name} {_percent(analyses[name])}" for name in ran if name in analyses]
         plain = "; ".join([f"Covered: {figures}", *just])
-        table = (
-            "<table><thead><tr><th scope=col style=text-align:left>Name</th>"
-            "<th scope=col>Covered</th><th scope=col>Statements</th>"
-            "<th scope=col style=text-align:left>Missed</th>"
-            f"<th scope=col style=text-align:left>State</th></tr></thead>{''.join(rows)}</table>"
-        )
         html = f"<p><strong>Covered: {escape(figures)}</strong></p>"
-        html += f'<div style="max-height:28em;overflow:auto">{table}</div>' if rows else ""
-        return Shown(plain, html, f"**Covered: {figures}**", notes)
+        markdown = f"**Covered: {figures}**"
+        if rows:
+            shown, left = _first([row.html for row in rows], _MOST_HTML)
+            html += (
+                f'<div style="max-height:28em;overflow:auto">{_TABLE.format(rows="".join(shown))}'
+                f"{f'<p>{left}</p>' if left else ''}</div>"
+            )
+            shown, left = _first([row.markdown for row in rows], _MOST_MARKDOWN)
+            table = "\n".join([markdown_table(_HEADER, (), ()), *shown])
+            markdown = "\n\n".join(filter(None, [markdown, table, left]))
+        return Shown(plain, html, markdown, notes)
 
-    def _row(self, name: str, analysis: Analysis, state: str, ran: bool) -> str:
+    def _row(self, name: str, analysis: Analysis, state: str, ran: bool) -> _Row:
         known = self._rows.get(name)
-        if known is not None and known[0] is analysis and known[1:3] == (state, ran):
-            return known[3]
+        if known is not None and known.analysis is analysis and known[1:3] == (state, ran):
+            return known
         numbers: Any = analysis.numbers
-        text = _ROW.format(
+        missing = analysis.missing_formatted(branches=True)
+        said = "; ".join(filter(None, [state, "just ran" if ran else ""]))
+        html = _ROW.format(
             mark=' style="font-weight:bold"' if ran else "",
             name=escape(visible(name)),
             bar=_BAR,
             percent=numbers.pc_covered_str,
             statements=numbers.n_statements,
-            missing=escape(analysis.missing_formatted(branches=True)),
-            state="; ".join(filter(None, [escape(state), "just ran" if ran else ""])),
+            missing=escape(missing),
+            state=escape(said),
         )
-        self._rows[name] = analysis, state, ran, text
-        return text
+        markdown = markdown_row(
+            [
+                f"**{markdown_text(name)}**" if ran else markdown_text(name),
+                f"{numbers.pc_covered_str}%",
+                str(numbers.n_statements),
+                markdown_text(missing),
+                markdown_text(said),
+            ]
+        )
+        row = _Row(analysis, state, ran, html, markdown)
+        self._rows[name] = row
+        return row
 
     def _change(self, percent: float | None) -> float | None:
         before, self._percent = self._percent, percent
         return None if before is None or percent is None else percent - before
+
+
+def _first(rows: Sequence[str], most: int) -> tuple[Sequence[str], str]:
+    """The rows that have at most so many characters, and how many are left out, in words."""
+    kept = bisect_right(list(accumulate(map(len, rows))), most)
+    left = len(rows) - kept
+    return rows[:kept], f"{plural(left, 'row')} left out" if left else ""
 
 
 def _figures(total: Any, change: float | None) -> str:

@@ -7,7 +7,7 @@ theme variables of JupyterLab and VS Code, so that it can be read where front en
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple, Protocol, Self
@@ -33,7 +33,10 @@ STATES = {
 
 #: Columns of tables that hold text; the rest hold numbers.
 _OF_TEXT = frozenset(
-    {"Name", "Missing", "Cell", "Ran as", "Functions reached", "Lines run", "Ran by"}
+    {
+        *("Name", "Missing", "Cell", "Ran as", "Functions reached", "Lines run", "Ran by"),
+        *("Missed", "State"),
+    }
 )
 
 
@@ -156,7 +159,12 @@ def markdown_table(
                 for value, sign in zip(total, signs, strict=True)
             ]
         )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(map(markdown_row, lines))
+
+
+def markdown_row(values: Iterable[str]) -> str:
+    """A row of a table, of what is Markdown."""
+    return f"| {' | '.join(values)} |"
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]) -> str:

@@ -37,6 +37,42 @@ def test_a_row_for_each_cell() -> None:
     assert "<script" not in shown.html
 
 
+def test_a_row_for_each_cell_in_markdown() -> None:
+    """The Markdown is the same table: a row for each cell, the one that just ran in bold."""
+    view = LiveView()
+    cells = {"In[1]": analysis(4, 2), "In[2]": analysis(2, 0)}
+    shown = view.shown(cells, ["In[2]"], {"In[1]": "stale"})
+    assert shown.markdown.split("\n") == [
+        "**Covered: 67%, 6 statements, 2 missed**",
+        "",
+        "| Name | Covered | Statements | Missed | State |",
+        "| :--- | ---: | ---: | :--- | :--- |",
+        "| In\\[1\\] | 50% | 4 | 1, 2 | stale |",
+        "| **In\\[2\\]** | 100% | 2 |  | just ran |",
+    ]
+    assert "**In" not in view.shown(cells).markdown
+    assert "|" not in LiveView().shown({}).markdown
+
+
+def test_names_in_markdown_are_text() -> None:
+    """What is markup in Markdown, and what would part or end a row, is shown as text."""
+    shown = LiveView().shown({"a|b*c*\n<i>`": analysis(1, 0)}).markdown
+    assert shown.split("\n")[-1] == r"| a\|b\*c\*\\x0a\<i\>\` | 100% | 1 |  |  |"
+
+
+def test_very_many_rows_stay_small() -> None:
+    """Of very many rows the first are shown, and the others counted, in each form."""
+    many = {f"In[{number}]": analysis(3, 1) for number in range(10_000)}
+    bundle = LiveView().shown(many)._repr_mimebundle_()
+    assert sum(map(len, bundle.values())) < 2_000_000
+    for form in ("text/html", "text/markdown"):
+        left = re.search(r"(\d+) rows left out", bundle[form])
+        assert left is not None
+        assert 0 < int(left[1]) < 10_000
+    few = LiveView().shown(dict(list(many.items())[:1000]))
+    assert "left out" not in few.html + few.markdown
+
+
 def test_the_change_since_the_last_cell() -> None:
     view = LiveView()
     first = analysis(4, 2)
