@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 
 from ipycov import notebooks
 from ipycov.cells import Cell
@@ -17,33 +20,61 @@ from ipycov.notebooks import Notebook
 Stamp = tuple[int, int]
 
 
+class _Seen(NamedTuple):
+    """A module as it was when lines of it ran: its file, its name, and the spec of its import.
+
+    Each import has a spec of its own: by `import`, `importlib.reload` and `%autoreload` alike.
+    """
+
+    stamp: Stamp | None
+    name: str | None
+    spec: object
+
+
 @dataclass
 class ModuleStamps:
-    """What modules were on disk when lines of them ran."""
+    """What modules were, on disk and as imported, when lines of them ran."""
 
-    _stamps: dict[str, Stamp | None] = field(default_factory=dict)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
     _mixed: set[str] = field(default_factory=set)
+    _reloaded: set[str] = field(default_factory=set)
 
     def ran(self, filenames: Iterable[str]) -> None:
         """Lines of these files ran just now."""
         for filename in filenames:
+            known = self._seen.get(filename)
             stamp = _stamp(filename)
-            if self._stamps.setdefault(filename, stamp) != stamp:
+            name = known.name if known is not None else None
+            name = name or _module_name(filename)
+            spec = _spec(name)
+            if known is not None and stamp != known.stamp:
                 self._mixed.add(filename)
-                self._stamps[filename] = stamp
+            elif known is not None and _is_another(spec, known.spec):
+                self._reloaded.add(filename)
+            self._seen[filename] = _Seen(stamp, name, spec)
 
     def remarks(self, name: Callable[[str], str]) -> list[str]:
-        """A line for each file that has changed; `name` gives what reports call it."""
+        """A line for each file that has changed or was reloaded; `name` is what reports call it."""
         said = []
-        for filename, stamp in self._stamps.items():
-            if stamp != _stamp(filename):
+        for filename, seen in self._seen.items():
+            reloaded = _is_another(_spec(seen.name), seen.spec)
+            if seen.stamp != _stamp(filename):
                 said.append(
-                    f"{name(filename)} has changed since its lines were measured: import it anew"
+                    f"{name(filename)} has changed since its lines were measured, and was "
+                    "reloaded: %coverage_erase forgets them"
+                    if reloaded
+                    else f"{name(filename)} has changed since its lines were measured: "
+                    "import it anew"
                 )
             elif filename in self._mixed:
                 said.append(
                     f"{name(filename)} was changed while it was measured: what ran before counts "
                     "for the lines of now; %coverage_erase forgets it"
+                )
+            elif reloaded or filename in self._reloaded:
+                said.append(
+                    f"{name(filename)} was reloaded since some of its lines ran: its text is the "
+                    "same, and they still count"
                 )
         return said
 
@@ -118,6 +149,40 @@ def _read(path: str) -> Notebook | None:
         return notebooks.read(path)
     except BadNotebook:
         return None
+
+
+def _module_name(filename: str) -> str | None:
+    """The name that the module of a file is imported by, as the end of its path tells it.
+
+    To look through all that is imported would cost more than a small cell does.
+    """
+    path, _ = os.path.splitext(filename)
+    name = ""
+    for part in reversed(path.split(os.sep)):
+        if not part.isidentifier():
+            return None
+        if part == "__init__" and not name:
+            continue
+        name = f"{part}.{name}" if name else part
+        file = _names_in(name).get("__file__")
+        if file == filename or (isinstance(file, str) and os.path.realpath(file) == filename):
+            return name
+    return None
+
+
+def _names_in(module: str) -> dict[str, Any]:
+    """The names in a module that is imported, with none that it makes when it is asked."""
+    found = sys.modules.get(module)
+    return found.__dict__ if isinstance(found, ModuleType) else {}
+
+
+def _spec(name: str | None) -> object:
+    return _names_in(name).get("__spec__") if name is not None else None
+
+
+def _is_another(spec: object, known: object) -> bool:
+    """Whether a spec is that of a later import than the known one."""
+    return spec is not None and known is not None and spec is not known
 
 
 def _stamp(filename: str) -> Stamp | None:

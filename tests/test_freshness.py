@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -40,6 +44,60 @@ def test_a_module_that_changes(tmp_path: Path) -> None:
     assert "lib.py was changed while it was measured" in stamps.remarks(os.path.basename)[0]
     module.unlink()
     assert "has changed" in stamps.remarks(os.path.basename)[0]
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module of a package that is imported."""
+    (tmp_path / "fresh_package").mkdir()
+    (tmp_path / "fresh_package/__init__.py").write_text("")
+    (tmp_path / "fresh_package/lib.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("fresh_package.lib")
+    for name in ("fresh_package.lib", "fresh_package"):
+        sys.modules.pop(name, None)
+
+
+RELOADED = (
+    "lib.py was reloaded since some of its lines ran: its text is the same, and they still count"
+)
+
+
+def test_a_module_that_is_reloaded(imported: ModuleType) -> None:
+    """A reload is said whether lines ran since or not, and only where lines ran before."""
+    file = str(imported.__file__)
+    importlib.reload(imported)
+    stamps = ModuleStamps()
+    stamps.ran([file])
+    assert stamps.remarks(os.path.basename) == []
+    importlib.reload(imported)
+    assert stamps.remarks(os.path.basename) == [RELOADED]
+    stamps.ran([file])
+    stamps.ran([file])
+    assert stamps.remarks(os.path.basename) == [RELOADED]
+
+
+def test_a_module_that_is_imported_anew(imported: ModuleType) -> None:
+    """One that was taken out of sys.modules and imported again is as one that was reloaded."""
+    stamps = ModuleStamps()
+    stamps.ran([str(imported.__file__)])
+    del sys.modules["fresh_package.lib"]
+    assert stamps.remarks(os.path.basename) == []
+    importlib.import_module("fresh_package.lib")
+    assert stamps.remarks(os.path.basename) == [RELOADED]
+
+
+def test_a_module_that_changes_and_is_reloaded(imported: ModuleType) -> None:
+    """Of one that changed it is not said that its text is the same, nor to import it anew."""
+    stamps = ModuleStamps()
+    stamps.ran([str(imported.__file__)])
+    Path(str(imported.__file__)).write_text("x = 1\ny = 2\n")
+    importlib.reload(imported)
+    (said,) = stamps.remarks(os.path.basename)
+    assert "lib.py has changed since its lines were measured, and was reloaded" in said
+    stamps.ran([str(imported.__file__)])
+    (said,) = stamps.remarks(os.path.basename)
+    assert "lib.py was changed while it was measured" in said
 
 
 def test_stale_cells(tmp_path: Path) -> None:
@@ -94,3 +152,16 @@ def test_a_report_says_that_a_module_changed(notebook: Notebook) -> None:
     notebook.must("%coverage_erase")
     notebook.must("importlib.reload(lib_fresh).f()")
     assert "changed" not in notebook.must("%coverage_report").text
+
+
+def test_a_report_says_that_a_module_was_reloaded(notebook: Notebook) -> None:
+    """A reload is said below the report, until what ran before it is forgotten."""
+    notebook.write("lib_again.py", "def f():\n    return 1")
+    notebook.must("import importlib, lib_again\nlib_again.f()")
+    assert "reloaded" not in notebook.must("%coverage_report").text
+    notebook.must("importlib.reload(lib_again)")
+    said = "lib_again.py was reloaded since some of its lines ran"
+    assert said in notebook.must("%coverage_report").text
+    notebook.must("%coverage_erase")
+    notebook.must("lib_again.f()")
+    assert "reloaded" not in notebook.must("%coverage_report").text
