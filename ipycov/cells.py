@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ipycov.lines import Translation, translate
+from ipycov.lines import Translation, digest, translate
 
 
 @dataclass(eq=False)
@@ -38,6 +38,11 @@ class Cell:
     def label(self) -> str:
         """What reports call the cell: `In[n]`, n its latest execution count."""
         return label_of(self.count) + (f".{self.nested}" if self.nested else "")
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells the cell's text from others."""
+        return digest(self.typed)
 
     @cached_property
     def translation(self) -> Translation:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from ipycov import notebooks
 from ipycov.cells import Cell
 from ipycov.errors import BadNotebook
-from ipycov.lines import digest
 from ipycov.notebooks import Notebook
 
 #: What identifies the text of a file on disk: when it was changed, and its size in bytes.
@@ -91,6 +90,7 @@ class NotebookFile:
     named: Callable[[], str | None] = lambda: None
     _path: str | None = None
     _read: tuple[Stamp | None, Notebook | None] = (None, None)
+    _ids_in: dict[str, tuple[Stamp | None, frozenset[str | None]]] = field(default_factory=dict)
 
     def stale(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of `cells` whose text in the file is another, and was saved after they ran."""
@@ -98,11 +98,11 @@ class NotebookFile:
         notebook, saved = self._current(cells)
         if notebook is None:
             return []
-        texts = {cell.id: digest(cell.text) for cell in notebook.cells}
+        texts = {cell.id: cell.digest for cell in notebook.cells}
         return [
             cell
             for cell in cells
-            if cell.ran < saved and texts.get(cell.id, digest(cell.typed)) != digest(cell.typed)
+            if cell.ran < saved and texts.get(cell.id, cell.digest) != cell.digest
         ]
 
     def never_run(self, cells: Iterable[Cell]) -> tuple[str, int]:
@@ -112,11 +112,11 @@ class NotebookFile:
         if notebook is None:
             return "", 0
         ids = {cell.id for cell in cells}
-        texts = {digest(cell.typed) for cell in cells}
+        texts = {cell.digest for cell in cells}
         left = [
             cell
             for cell in notebook.cells
-            if cell.text.strip() and cell.id not in ids and digest(cell.text) not in texts
+            if cell.text.strip() and cell.id not in ids and cell.digest not in texts
         ]
         return os.path.basename(notebook.path), len(left)
 
@@ -137,11 +137,20 @@ class NotebookFile:
         named = self.named()
         if named is not None and os.path.isfile(named):
             return named
-        for path in sorted(Path(self.directory).glob("*.ipynb")):
-            notebook = _read(str(path))
-            if notebook is not None and ids & {cell.id for cell in notebook.cells}:
-                return str(path)
+        for path in map(str, sorted(Path(self.directory).glob("*.ipynb"))):
+            if ids & self._ids(path):
+                return path
         return None
+
+    def _ids(self, path: str) -> frozenset[str | None]:
+        """The ids of the cells in a file, which is read again only when it has changed."""
+        stamp = _stamp(path)
+        known = self._ids_in.get(path)
+        if known is None or known[0] != stamp:
+            notebook = _read(path)
+            cells = notebook.cells if notebook is not None else ()
+            known = self._ids_in[path] = stamp, frozenset(cell.id for cell in cells)
+        return known[1]
 
 
 def _read(path: str) -> Notebook | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipycov.errors import BadNotebook
 from ipycov.headings import Heading, headings
-from ipycov.lines import rows
+from ipycov.lines import digest, rows
 
 _SPACE = " \t\r\n"
 
@@ -30,6 +30,11 @@ class NotebookCell:
     id: str | None
     text: str
     file_lines: tuple[int, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells the cell's text from others."""
+        return digest(self.text)
 
 
 @dataclass(frozen=True)

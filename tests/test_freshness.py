@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from kernels import Notebook
 
+from ipycov import notebooks
 from ipycov.cells import Cell
 from ipycov.freshness import ModuleStamps, NotebookFile
 
@@ -165,3 +166,28 @@ def test_a_report_says_that_a_module_was_reloaded(notebook: Notebook) -> None:
     notebook.must("%coverage_erase")
     notebook.must("lib_again.f()")
     assert "reloaded" not in notebook.must("%coverage_report").text
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_is_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """A file is read again only when it has changed, whether it holds the cells or not."""
+    saved(tmp_path / "m.ipynb", {"other": "x = 3"}, 200)
+    saved(tmp_path / "n.ipynb", {"a": "x = 2"}, 200)
+    cells = [cell("a" if known else "unsaved", "x = 1", 100)]
+    file = NotebookFile(str(tmp_path))
+    stale = file.stale(cells)
+    reads: list[str] = []
+
+    def counted(path: str, read: Callable[[str], object] = notebooks.read) -> object:
+        reads.append(os.path.basename(path))
+        return read(path)
+
+    monkeypatch.setattr(notebooks, "read", counted)
+    assert file.stale(cells) == stale
+    file.never_run(cells)
+    assert reads == []
+    saved(tmp_path / "n.ipynb", {"a": "x = 1", "unsaved": "x = 2"}, 300)
+    assert bool(file.stale(cells)) is not known
+    assert set(reads) == {"n.ipynb"}
