@@ -114,22 +114,22 @@ class CellAnalysis:
 
         A top-level statement leaves its code where the module's goes on to the next statement.
         `entry` is the line that the cell's code starts on: that of its first statement, or of
-        the magic above it.
+        the first magic above it.
         """
         arcs = list(arcs)
-        magic = entry not in self.parser.raw_statements
+        magics = range(entry, min(self.parser.raw_statements, default=entry))
         nested: Collection[int] = ()
-        if not magic and any(each.nests and each.first == entry for each in self._top_level):
+        if any(each.nests and each.first == entry for each in self._top_level):
             marked = any(CELL in arc for arc in arcs)
             nested = self._lines_of_marked(entry) if marked else self._lines_of_code_at(entry)
         translated = set()
         for start, end in arcs:
-            if start == CELL or (magic and start == entry):
+            if start == CELL or start in magics:
                 translated.add((-1, end))
             elif (
                 end == CELL
                 or (end == -entry and start > 0 and start not in nested)
-                or (magic and end == entry)
+                or end in magics
             ):
                 translated.add((start, self._after(start)))
             else:

@@ -299,8 +299,24 @@ def _is_at_body(cell: Cell, compiled_line: int, typed: str) -> bool:
     """Whether `compiled_line` is that of a magic and `typed` all that is below it."""
     if _header_at(cell, compiled_line) is None:
         return False
-    below = "\n".join(rows(cell.typed)[cell.typed_line(compiled_line) :])
-    return rows(below.rstrip()) == rows(typed.rstrip())
+    line = cell.typed_line(compiled_line)
+    below = "\n".join(rows(cell.typed)[line:])
+    if rows(below.rstrip()) == rows(typed.rstrip()):
+        return True
+    first = cell.translation.compiled_headers[0].line
+    handed = rows(_handed_to_magic(cell.compiled or "").rstrip())[line - first :]
+    return bool(typed.strip()) and handed == rows(typed.rstrip())
+
+
+def _handed_to_magic(compiled: str) -> str:
+    """The body in the call that a `%%magic` cell became: without prompts and indentation."""
+    try:
+        call = ast.parse(compiled, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    last = call.args[-1] if isinstance(call, ast.Call) and call.args else None
+    body = last.value if isinstance(last, ast.Constant) else ""
+    return body if isinstance(body, str) else ""
 
 
 def _timeit_loop(tree: ast.AST) -> ast.For | None:

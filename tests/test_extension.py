@@ -61,6 +61,8 @@ NUMBERED = [
     ("\n\n%%time\n\nx = 1\nif x == 2:\n    y = 1", [5, 6], [7]),
     ("%%time\n!true\nx = %pwd\nif not x:\n    y = 1", [2, 3, 4], [5]),
     ("%%time\n%config \\\n  IPyCov\nx = 1\nif x == 2:\n    y = 1", [2, 4, 5], [6]),
+    ("%%capture\n>>> x = 1\n>>> if x == 2:\n...     y = 1", [2, 3], [4]),
+    ("\n  %%capture\n  %%time\n\n  x = 1\n  if x == 2:\n      y = 1", [5, 6], [7]),
 ]
 
 
@@ -107,6 +109,15 @@ def test_bodies_of_magics_are_measured(bare: Notebook, stack: list[str], branch:
     if branch:
         assert files[label]["executed_branches"] == [[above + 2, above + 4]]
         assert files[label]["missing_branches"] == [[above + 2, above + 3]]
+
+
+@pytest.mark.parametrize("stack", [["%%capture"], ["%%time"], ["%%timeit -n1 -r1"]], ids=" ".join)
+def test_the_last_statement_under_stacked_magics(bare: Notebook, stack: list[str]) -> None:
+    """A statement that a loop of %%timeit's ends with leaves the cell, whatever stands above."""
+    bare.load(branch=True)
+    label = bare.cell("\n".join([*stack, "%%timeit -n1 -r1", "x = 1", "if x == 2:", "    y = 3"]))
+    assert bare.report()[label]["executed_branches"] == [[4, -1]]
+    assert bare.report()[label]["missing_branches"] == [[4, 5]]
 
 
 def test_functions_under_a_magic(bare: Notebook) -> None:
