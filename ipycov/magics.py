@@ -42,7 +42,10 @@ _CELLS_ARE_SHOWN = "--cells shows a table in the notebook: give it without a for
 
 
 def _percentage(given: str) -> float:
-    value = float(given)
+    try:
+        value = float(given)
+    except ValueError:
+        raise ArgumentTypeError(f"{given} is no percentage") from None
     if not 0 <= value <= 100:
         raise ArgumentTypeError(f"{given} is not between 0 and 100")
     return value
@@ -336,13 +339,15 @@ class CoverageMagics(Magics):
         if format == "html":
             shown, everything = covered.reported(cov, report)
             table = report.table()
-            texts = table.text, view.markdown_table(table.header, table.rows, table.total)
+            markdown = view.markdown_table(table.header, table.rows, table.total)
+            texts = table.without_notes, markdown
             display(inline.report(texts, shown, [*table.notes, *notes], everything=everything))
             return table.percent
         table = report.table()
         columns = table.header, table.rows, table.total
         notes = [*table.notes, *notes]
-        display(view.Shown(table.text, view.table(*columns), view.markdown_table(*columns), notes))
+        forms = table.without_notes, view.table(*columns), view.markdown_table(*columns)
+        display(view.Shown(*forms, notes))
         return table.percent
 
     def _show_cells(self, cov: ReportingCoverage, report: Report, notes: Sequence[str]) -> float:

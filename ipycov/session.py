@@ -209,6 +209,8 @@ class Session:
             measurement.close()
         self._measurements.clear()
         self.reports.erase()
+        for cell in self.book:
+            cell.error = None
         if running is not None and options is not None:
             self._start(options, self._running[-1].context if self._running else "")
 

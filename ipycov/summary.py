@@ -32,6 +32,12 @@ class Table:
     notes: list[str]
     percent: float
 
+    @property
+    def without_notes(self) -> str:
+        """The text, for where the notes are shown below it."""
+        lines = self.text.splitlines(keepends=True)
+        return "".join(line for line in lines if line.strip() not in self.notes)
+
 
 class CellsFirst(SummaryReporter):
     """coverage.py's summary with the cells before the modules, in the order of their counts."""
