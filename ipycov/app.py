@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from coverage.exceptions import ConfigError as CoverageConfigError
+from coverage.exceptions import CoverageException
 from traitlets import TraitError
 from traitlets.config.loader import ConfigError
 
@@ -43,6 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         app.parse_command_line(list(sys.argv[1:] if argv is None else argv))
         return app.start()
     except (IPyCovError, ConfigError, TraitError) as error:
+        print(f"ipycov: {error}", file=sys.stderr)
+        return FAILED
+    except CoverageConfigError as error:
+        print(f"ipycov: coverage.py refuses its configuration: {error}", file=sys.stderr)
+        return FAILED
+    except CoverageException as error:
         print(f"ipycov: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +14,7 @@ from traitlets.config import Application
 from ipycov import __version__
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.folding import NotebookReporter
-from ipycov.report import Report, ReportingCoverage, ReportOptions, check_writable
+from ipycov.report import COLUMNS, Report, ReportingCoverage, ReportOptions, check_writable
 
 OK, CELL_RAISED, FAILED = 0, 1, 2
 
@@ -45,8 +46,12 @@ class Command(Application):
             name, _, value = argument.lstrip("-").partition("=")
             if argument == "--":
                 break
+            if argument.startswith("--") and name in self.flags and "=" in argument:
+                raise Usage(f"--{name} takes no value; see {self.name} --help")
             if not argument.startswith("-") or name in self.flags or "." in name:
                 continue
+            if re.fullmatch(r"-\d+", argument):
+                continue  # the value of the option before it
             if argument in ("-h", "--help", "--help-all", "--version", "-V"):
                 continue
             if name not in self.aliases:
@@ -73,7 +78,11 @@ class ReportingCommand(Command):
     lcov = Unicode(help="Write an LCOV report to this file.").tag(config=True)
     markdown = Unicode(help="Write a Markdown report to this file.").tag(config=True)
     fail_under = Float(
-        None, allow_none=True, help="Exit with 2 when the total is less than this percentage."
+        None,
+        min=0,
+        max=100,
+        allow_none=True,
+        help="Exit with 2 when the total is less than this percentage.",
     ).tag(config=True)
     show_missing = Bool(None, allow_none=True, help="List the lines that were missed.").tag(
         config=True
@@ -87,14 +96,18 @@ class ReportingCommand(Command):
     sort = Unicode(
         None, allow_none=True, help="Sort by name, stmts, miss, branch, brpart or cover."
     ).tag(config=True)
-    precision = Int(None, allow_none=True, help="Digits after the decimal point.").tag(config=True)
+    precision = Int(None, min=0, allow_none=True, help="Digits after the decimal point.").tag(
+        config=True
+    )
 
     #: The options that take a value, and the switches, of every report.
     reporting_aliases = (*WRITTEN, "fail_under", "sort", "precision")
     reporting_flags = ("show_missing", "skip_covered", "show_contexts")
 
     def check_targets(self) -> None:
-        """Raise `CannotReport` when a report can't be written where it is asked for."""
+        """Raise `IPyCovError` when a report can't be made or written as it is asked for."""
+        if self.sort is not None and self.sort.lstrip("+-").lower() not in COLUMNS:
+            raise Usage(f"there is no column {self.sort!r}; choose from {', '.join(COLUMNS)}")
         for format in WRITTEN:
             if path := getattr(self, format):
                 check_writable(format, path)

@@ -28,7 +28,7 @@ from ipycov.gathering import Gathered
 from ipycov.measure import Options
 from ipycov.notebooks import Notebook
 from ipycov.progress import Bars
-from ipycov.report import ReportingCoverage
+from ipycov.report import ReportingCoverage, check_writable
 
 
 class RunApp(ReportingCommand):
@@ -78,6 +78,7 @@ class RunApp(ReportingCommand):
         read = [self._read(path) for path in self._paths()]
         found = [notebook for notebook in read if notebook is not None]
         self.check_targets()
+        self._check_copies(found)
         options = self._options()
         cov = ReportingCoverage(**options.for_reporting().coverage_arguments())
         gathered = Gathered(cov)
@@ -132,7 +133,11 @@ class RunApp(ReportingCommand):
         for argument in self.extra_args:
             paths = [argument]
             if os.path.isdir(argument):
-                paths = [os.path.relpath(path) for path in notebook_files([argument])]
+                paths = [
+                    os.path.relpath(path)
+                    for path in notebook_files([argument])
+                    if not self._is_copy(path)
+                ]
             elif not os.path.exists(argument) and glob.has_magic(argument):
                 paths = sorted(glob.glob(argument, recursive=True))
             if not paths:
@@ -141,6 +146,32 @@ class RunApp(ReportingCommand):
                 if os.path.realpath(path) not in seen:
                     seen.add(os.path.realpath(path))
                     yield path
+
+    def _is_copy(self, path: str) -> bool:
+        """Whether a file is where earlier runs have written what they executed."""
+        directory = os.path.realpath(self.output_dir) + os.sep
+        return bool(self.output_dir) and os.path.realpath(path).startswith(directory)
+
+    def check_targets(self) -> None:
+        """Raise `IPyCovError` when what is asked for can't be done."""
+        super().check_targets()
+        for name, value in (("timeout", self.timeout), ("cell-timeout", self.cell_timeout)):
+            if value is not None and not value > 0:
+                raise Usage(f"--{name} takes a number of seconds above 0, not {value:g}")
+        if self.output_dir:
+            check_writable("html", self.output_dir, "the executed notebooks")
+
+    def _check_copies(self, found: Sequence[Notebook]) -> None:
+        """Raise `Usage` where an executed copy would take the place of another notebook."""
+        taken = {os.path.realpath(notebook.path): notebook.path for notebook in found}
+        for notebook in found if self.output_dir else ():
+            copy = os.path.realpath(running.output_path(notebook.path, self.output_dir))
+            if copy in taken:
+                raise Usage(
+                    f"--output-dir {self.output_dir}: the executed copy of {notebook.path} would "
+                    f"take the place of {taken[copy]}; name another directory"
+                )
+            taken[copy] = f"that of {notebook.path}"
 
     def _read(self, path: str) -> Notebook | None:
         notebook = notebooks.read(path)

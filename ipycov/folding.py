@@ -30,7 +30,7 @@ class NotebookReporter(FileReporter):
     """Reports on a notebook as one source file, its lines those of the `.ipynb` file.
 
     `ran` are the cells that ran, by the number of the notebook's cell that they are. `problems`
-    say which cells can't be analysed, and why.
+    tell of the cells that can't be analysed why, by their numbers.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class NotebookReporter(FileReporter):
     ) -> None:
         super().__init__(os.path.abspath(notebook.path))
         self.notebook = notebook
-        self.problems: list[str] = []
+        self.problems: dict[int, str] = {}
         self._name = name
         self.parts: list[Part] = []
         for place in notebook.cells:
@@ -53,7 +53,7 @@ class NotebookReporter(FileReporter):
             try:
                 analysis = CellAnalysis(cell.translation.python, name, exclusions)
             except NotPython as error:
-                self.problems.append(f"cell {place.number} can't be analysed: {error}")
+                self.problems[place.number] = f"it can't be analysed: {error}"
             else:
                 self.parts.append(Part(place, as_ran, CellReporter(cell, "", analysis)))
         self._part_at = {

@@ -106,7 +106,9 @@ class Gathered:
         name = self._name(notebook)
         matched, left = match(notebook, [cell for each in sessions for cell in each.cells])
         reporter = NotebookReporter(notebook, name, self._cov.exclusions, matched)
-        self._problems += [Problem(name, why) for why in reporter.problems]
+        self._problems += [
+            Problem(f"{name}, cell {number}", why) for number, why in reporter.problems.items()
+        ]
         self._reporters[reporter.filename] = reporter
         self._put(fold(reporter, measured))
         for part in reporter.parts:

@@ -29,11 +29,8 @@ from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
 from ipycov.measure import Options
 from ipycov.ran import Ran
-from ipycov.report import FORMATS, Report, ReportingCoverage, ReportOptions
+from ipycov.report import COLUMNS, FORMATS, Report, ReportingCoverage, ReportOptions
 from ipycov.session import Session
-
-#: The columns that a report can be sorted by, as coverage.py calls them.
-_COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
 
 _NOTHING_TO_RUN = (
     "there is nothing to run: give a statement after %cov, or a cell below %%cov; %%cov? explains"
@@ -58,8 +55,8 @@ def _digits(given: str) -> int:
 
 
 def _sort(given: str) -> str:
-    if given.lstrip("+-").lower() not in _COLUMNS:
-        raise ArgumentTypeError(f"there is no column {given!r}; choose from {', '.join(_COLUMNS)}")
+    if given.lstrip("+-").lower() not in COLUMNS:
+        raise ArgumentTypeError(f"there is no column {given!r}; choose from {', '.join(COLUMNS)}")
     return given
 
 
@@ -128,7 +125,7 @@ class CoverageMagics(Magics):
         "--sort",
         type=_sort,
         metavar="COLUMN",
-        help="Sort by " + ", ".join(_COLUMNS) + "; with --sort=-COLUMN from high to low.",
+        help="Sort by " + ", ".join(COLUMNS) + "; with --sort=-COLUMN from high to low.",
     )
     @argument("--include", action="append", metavar="PAT", help="Report only files like this.")
     @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")

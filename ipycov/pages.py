@@ -141,8 +141,7 @@ def notebook_page(
             remark = f"ran as {', '.join(counts)}" if counts else "" if part.ran else "did not run"
         else:
             shown = _plain(place.text)
-            said = [each for each in reporter.problems if each.startswith(f"{title} ")]
-            remark = said[0].removeprefix(f"{title} ") if said else ""
+            remark = reporter.problems.get(place.number, "")
         sections.append(
             Section(
                 f"cell-{place.number}",

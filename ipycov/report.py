@@ -34,6 +34,9 @@ from ipycov.summary import CellsFirst, Table, table
 #: The formats of a report, under coverage.py's names of its commands.
 FORMATS = ("text", "html", "markdown", "json", "xml", "lcov")
 
+#: The columns that a report can be sorted by, as coverage.py calls them.
+COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
+
 
 @dataclass(frozen=True)
 class ReportOptions:
@@ -319,11 +322,15 @@ def _stamp(filename: str) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def check_writable(format: str, path: str) -> None:
-    """Raise `CannotReport` when a report can't be written to `path`; write nothing there."""
+def check_writable(format: str, path: str, what: str = "") -> None:
+    """Raise `CannotReport` when a report can't be written to `path`; write nothing there.
+
+    `what` is to be written, if it is something else than a report.
+    """
     target = Path(path).expanduser()
     if format == "html" and target.exists() and not target.is_dir():
-        raise CannotReport(f"{path} is a file; name a directory for the {format} report")
+        what = what or f"the {format} report"
+        raise CannotReport(f"{path} is a file; name a directory for {what}")
     if format != "html" and target.is_dir():
         raise CannotReport(f"{path} is a directory; name a file for the {format} report")
     directory = target if target.is_dir() else target.parent

@@ -178,7 +178,8 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
                 raise
     if request.output_dir is not None:
         _write(document, notebook.path, request.output_dir)
-    if outcome.error is None and executed and not os.listdir(request.store):
+    ran_code = any(_has_code(document.cells[index].source) for index in executed)
+    if outcome.error is None and ran_code and not os.listdir(request.store):
         outcome.notes.append(
             f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"
         )
@@ -193,14 +194,24 @@ def _quiet_log() -> logging.Logger:
     return log
 
 
-def _write(document: Any, path: str, output_dir: str) -> None:
-    """Write the executed notebook below `output_dir`, where it is below this directory."""
-    import nbformat
+def _has_code(text: str) -> bool:
+    """Whether a cell holds more than comments."""
+    return any(row.strip() and not row.lstrip().startswith("#") for row in text.splitlines())
 
+
+def output_path(path: str, output_dir: str) -> str:
+    """Where in `output_dir` the executed notebook is written: below it as below this directory."""
     relative = os.path.relpath(path)
     if relative.startswith(os.pardir) or os.path.isabs(relative):
         relative = os.path.basename(path)
-    target = os.path.join(output_dir, relative)
+    return os.path.join(output_dir, relative)
+
+
+def _write(document: Any, path: str, output_dir: str) -> None:
+    """Write the executed notebook."""
+    import nbformat
+
+    target = output_path(path, output_dir)
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     nbformat.write(document, target)  # type: ignore[no-untyped-call]
 
@@ -208,7 +219,8 @@ def _write(document: Any, path: str, output_dir: str) -> None:
 def _last_lines(stderr: IO[str]) -> list[str]:
     """The end of what a kernel said before it died, such as where it crashed."""
     stderr.seek(0)
-    return [f"kernel: {line.rstrip()}" for line in stderr.readlines()[-_SAID_LAST:]]
+    said = [line.rstrip() for line in stderr if not line.startswith("[IPKernelApp] WARNING")]
+    return [f"kernel: {line}" for line in said[-_SAID_LAST:]]
 
 
 def _kernel_arguments(options: Options, store: str) -> list[str]:

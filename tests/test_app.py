@@ -39,6 +39,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "ok.ipynb", "--html"], "--html needs a value"),
         (["run", "ok.ipynb", "--fail-under", "most"], "'fail_under' trait"),
         (["run", "ok.ipynb", "-j", "0"], "'jobs'"),
+        (["run", "ok.ipynb", "--fail-under", "101"], "'fail_under' trait"),
+        (["run", "ok.ipynb", "--fail-under", "-3"], "'fail_under' trait"),
+        (["run", "ok.ipynb", "--precision", "-3"], "'precision' trait"),
+        (["run", "ok.ipynb", "--sort", "size"], "there is no column 'size'"),
+        (["run", "ok.ipynb", "--branch=yes"], "--branch takes no value"),
+        (["run", "ok.ipynb", "--timeout", "-1"], "--timeout takes a number of seconds above 0"),
+        (["run", "ok.ipynb", "--cell-timeout", "0"], "--cell-timeout takes a number of seconds"),
+        (["run", "ok.ipynb", "--output-dir", "lib.py"], "lib.py is a file"),
+        (["run", "ok.ipynb", "--output-dir", "."], "would take the place of ok.ipynb"),
+        (["run", "ok.ipynb", "lib.py/../ok.ipynb", "--output-dir", "/dev/null/a"], "/dev/null"),
         (["run", "absent.ipynb"], "can't read absent.ipynb"),
         (["run", "broken.ipynb"], "broken.ipynb is not a notebook"),
         (["run", "deep/r.ipynb"], "a notebook in r, not in Python"),
@@ -71,6 +81,49 @@ def test_a_directory(project: Path, tmp_path: Path) -> None:
     assert "lib.py" in done.stdout
     written = nbformat.read(tmp_path / "deep" / "raises.ipynb", as_version=4)
     assert written.cells[1].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_two_copies_of_one_name(project: Path, tmp_path: Path) -> None:
+    """Executed copies that would be one file are refused before anything runs."""
+    names = [str(tmp_path / place / "a.ipynb") for place in ("one", "two")]
+    for name in names:
+        write_notebook(Path(name), "x = 1")
+    done = command("ipycov", "run", *names, "--output-dir", "out", cwd=project, code=2)
+    assert f"would take the place of that of {names[0]}" in done.stderr
+    assert not (project / "out").exists()
+
+
+def test_copies_are_not_run_again(tmp_path: Path) -> None:
+    """A directory's notebooks are not those that an earlier run has executed."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1")
+    for _ in range(2):
+        done = command("ipycov", "run", ".", "--output-dir", "done", cwd=tmp_path)
+        assert [line.split()[0] for line in done.stdout.splitlines()[2:3]] == ["a.ipynb"]
+        assert "done" not in done.stdout
+
+
+@pytest.mark.parametrize("called", [["run", "a.ipynb"], ["report"], ["combine"]], ids=" ".join)
+def test_a_broken_configuration(called: list[str], tmp_path: Path) -> None:
+    """A configuration that coverage.py refuses is one line, with what coverage.py says."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1")
+    (tmp_path / ".coveragerc").write_text("[run]\nbranch = perhaps\n")
+    done = command("ipycov", *called, cwd=tmp_path, code=2)
+    assert done.stderr.startswith("ipycov: coverage.py refuses its configuration: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_cell_that_does_not_compile(tmp_path: Path) -> None:
+    """A cell that is no Python is named by its number, and the notebook's others are reported."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1", "x =")
+    done = command("ipycov", "run", "a.ipynb", cwd=tmp_path, code=1)
+    assert "a.ipynb, cell 2 is not in the report: it can't be analysed" in done.stderr
+    assert "a.ipynb       1      0   100%" in done.stdout
+
+
+def test_a_notebook_without_code(tmp_path: Path) -> None:
+    """A notebook of comments measures nothing, which is not worth a word."""
+    write_notebook(tmp_path / "a.ipynb", "# nothing yet", "")
+    assert command("ipycov", "run", "a.ipynb", cwd=tmp_path).stderr == ""
 
 
 @pytest.mark.parametrize(
