@@ -44,11 +44,13 @@ def _files(directories: Iterable[str], ending: str) -> Iterator[str]:
             yield from (os.path.join(directory, f) for f in sorted(files) if f.endswith(ending))
 
 
-def notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
+def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook | None:
     """The notebook that most of `cells`, at least one, are the code of; None where it is none.
 
-    A runner's executed copy has the same code: the notebook that it was made from is older.
+    Of notebooks that share as many it is the one in the directory that the cells `ran_in`. A
+    runner's executed copy has the same code: the notebook that it was made from is older.
     """
+    ran_in = os.path.realpath(ran_in)
     wanted = {digest(cell.typed) for cell in cells}
     best: tuple[Any, Notebook] | None = None
     for path in paths:
@@ -60,7 +62,13 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str]) -> Notebook | None:
         shared = len(wanted.intersection(digests))
         if not notebook.is_python or shared * 2 < len(wanted):
             continue
-        rank = (not notebook.is_copy, shared, -len(digests), -os.stat(path).st_mtime_ns)
+        rank = (
+            not notebook.is_copy,
+            shared,
+            os.path.dirname(os.path.realpath(path)) == ran_in,
+            -len(digests),
+            -os.stat(path).st_mtime_ns,
+        )
         if best is None or rank > best[0]:
             best = rank, notebook
     return best[1] if best is not None else None

@@ -74,7 +74,7 @@ class Gathered:
         found: dict[str, Notebook] = {}
         alone: list[tuple[Cell, _Session]] = []
         for session in self._sessions(directory):
-            notebook = notebook_of(session.ran(), paths)
+            notebook = notebook_of(session.ran(), paths, ran_in)
             self._add_modules(session, "" if notebook is None else self._name(notebook))
             if notebook is None:
                 alone += [(cell, session) for cell in session.ran()]

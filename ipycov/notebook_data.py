@@ -209,7 +209,7 @@ class _Folding:
         """
         measured = {name for files in covered.values() for name in files}
         cells = [cell for cell in book if cell.filename in measured]
-        notebook = notebook_of(cells, notebook_files(places)) if cells else None
+        notebook = notebook_of(cells, notebook_files(places), places[0]) if cells else None
         alone, parts, reporter, name = cells, {}, None, ""
         if notebook is not None:
             matched, alone = match(notebook, cells)

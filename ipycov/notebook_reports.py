@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from coverage.exceptions import CoverageException, NotPython
+from coverage.exceptions import NoSource, NotPython
 from coverage.plugin import FileReporter
 
 from ipycov import coverage_internals, live_data, notebooks
@@ -34,6 +34,17 @@ class _NotReported(FileReporter):
     def should_be_python(self) -> bool:
         """Tell reports that nobody expected it to be."""
         return False
+
+
+class _Unreadable(FileReporter):
+    """A notebook that ran and can't be read any more: an error unless errors are ignored."""
+
+    def __init__(self, filename: str, why: str) -> None:
+        super().__init__(filename)
+        self._why = why
+
+    def lines(self) -> set[int]:
+        raise NoSource(f"No source for notebook: {self._why}")
 
 
 @dataclass
@@ -64,19 +75,28 @@ class NotebookFiles:
         alone = ALONE.fullmatch(filename)
         if alone is not None:
             return self._cell_alone(filename, alone)
+        name = coverage_internals.relative_filename(filename)
         try:
             notebook = notebooks.read(filename)
         except BadNotebook as error:
-            raise CoverageException(f"No source for notebook: {error}") from error
+            why = str(error).replace(filename, name)
+            if self._cov.get_data().lines(filename):
+                return _Unreadable(filename, why)
+            self._say(f"{why}; it is left out")
+            return _NotReported(filename)
+        if not notebook.is_python:
+            self._say(f"{name} is a notebook in {notebook.language}, not in Python: left out")
+            return _NotReported(filename)
         if not notebook.keeps_lines:
             self._say(
                 f"{notebook.path} does not keep each source line on a line of its own: line "
                 "numbers count the lines of its code cells"
             )
-        name = coverage_internals.relative_filename(filename)
         recorded = self._recorded(filename)
         reporter = _StoredNotebook(notebook, name, self._exclusions(), recorded)
         reporter.filename = filename
+        for number, reason in reporter.problems.items():
+            self._say(f"{name}, cell {number} is not in the report: {reason}")
         if reporter.stale:
             cells = "1 cell has" if reporter.stale == 1 else f"{reporter.stale} cells have"
             self._say(

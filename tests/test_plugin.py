@@ -146,6 +146,33 @@ def test_source(tmp_path: Path) -> None:
     assert files["nbs/never.ipynb"]["summary"]["percent_covered"] == 0
 
 
+def test_notebooks_of_the_same_text(tmp_path: Path) -> None:
+    """Of two notebooks with the same text, the one beside which its kernel ran is reported."""
+    project = Project(tmp_path)
+    for place in ("one", "two"):
+        write_notebook(tmp_path / place / "b.ipynb", "x = 1", "if x > 1:\n    y = 2")
+    assert list(project.measure("pytest", "-q", "--nbmake", "two/b.ipynb")) == ["two/b.ipynb"]
+
+
+def test_what_cannot_be_reported(tmp_path: Path) -> None:
+    """What is no notebook, not Python or no code is said by name; the rest is reported."""
+    project = Project(tmp_path, config="source = .\n")
+    (tmp_path / "broken.ipynb").write_text("{ nope")
+    r = {"name": "ir", "display_name": "R", "language": "R"}
+    write_notebook(tmp_path / "r.ipynb", "x <- 1", kernelspec=r)
+    write_notebook(tmp_path / "b.ipynb", "x = 1", "x =")
+    files = project.measure(*RUNNERS["nbmake"])
+    assert sorted(files) == ["a.ipynb", "b.ipynb", "lib.py"]
+    assert files["b.ipynb"]["summary"]["num_statements"] == 1
+    said = project.python("coverage", "report").stderr
+    assert "broken.ipynb is not a notebook: " in said
+    assert "r.ipynb is a notebook in r, not in Python" in said
+    assert "b.ipynb, cell 2 is not in the report: it can't be analysed" in said
+    project.notebook.write_text("{")
+    assert "No source for notebook: a.ipynb" in project.python("coverage", "report", code=1).stdout
+    assert "lib.py" in project.python("coverage", "report", "-i").stdout
+
+
 def test_minified(tmp_path: Path) -> None:
     """A notebook that keeps no line a line is reported by rows of code, and a warning says so."""
     project = Project(tmp_path)
