@@ -14,8 +14,8 @@ from ipycov.report import ReportingCoverage
 class ReportApp(ReportingCommand):
     """Report what live sessions have stored, by notebook and module.
 
-    PATH is the directory that they stored it in, .ipycov where none is named. Cells that are in no
-    notebook on disk are listed by their number.
+    PATH is the directory that they ran or stored it in, .ipycov where none is named. Cells that
+    are in no notebook on disk are listed by their number.
     """
 
     name = "ipycov report"
@@ -29,7 +29,7 @@ class ReportApp(ReportingCommand):
         cov = ReportingCoverage()
         gathered = Gathered(cov)
         for path in self.extra_args or [store.DIRECTORY]:
-            gathered.add_store(path)
+            gathered.add_store(store.holding(path))
         for problem in gathered.use():
             print(problem, file=sys.stderr)
         if gathered.is_empty:
@@ -46,8 +46,8 @@ ReportApp.flags = flags_for(ReportApp, "ReportApp", *ReportingCommand.reporting_
 class CombineApp(Command):
     """Put what live sessions have stored into coverage.py's data file, beside what is there.
 
-    PATH is the directory that they stored it in, .ipycov where none is named. The data file is the
-    one that coverage.py's configuration names. What was stored stays, until `ipycov erase`.
+    PATH is the directory that they ran or stored it in, .ipycov where none is named. The data file
+    is the one that coverage.py's configuration names. What was stored stays, until `ipycov erase`.
     """
 
     name = "ipycov combine"
@@ -63,11 +63,15 @@ class CombineApp(Command):
                 "its configuration file, then combine"
             )
         data_file = str(cov.get_option("run:data_file"))
-        for path in self.extra_args or [store.DIRECTORY]:
+        for path in map(store.holding, self.extra_args or [store.DIRECTORY]):
             for session in store.read(path):
                 if isinstance(session, IPyCovError):
                     print(session, file=sys.stderr)
                 else:
+                    if session.cut_off:
+                        print(
+                            f"the end of {session.path} is left out: it is cut off", file=sys.stderr
+                        )
                     notebook_data.combine(session, path, data_file, cov)
         print(f"Combined into {data_file}")
         return 0
@@ -76,8 +80,8 @@ class CombineApp(Command):
 class EraseApp(Command):
     """Remove what live sessions have stored.
 
-    PATH is the directory that they stored it in, .ipycov where none is named. Files that are not
-    of ipycov's making stay.
+    PATH is the directory that they ran or stored it in, .ipycov where none is named. Files that
+    are not of ipycov's making stay.
     """
 
     name = "ipycov erase"
@@ -86,5 +90,5 @@ class EraseApp(Command):
     def start(self) -> int:  # type: ignore[override]
         """Erase; return the exit code."""
         for path in self.extra_args or [store.DIRECTORY]:
-            store.erase(path)
+            store.erase(store.holding(path))
         return 0

@@ -90,6 +90,8 @@ class Gathered:
             if isinstance(session, store.UnreadableStore):
                 self._problems.append(Problem(session.path, session.why))
             else:
+                if session.cut_off:
+                    self._problems.append(Problem(f"the end of {session.path}", "it is cut off"))
                 cells = list(session.book)
                 yield _Session(session.book, cells, session.measured(), session.covered)
 

@@ -166,6 +166,10 @@ def combine(session: StoredSession, directory: str, data_file: str, cov: Any) ->
         target.read()
         new = CoverageData(no_disk=True)
         folding.fold(session.covered, new, session.book, [ran_in])
+        if target.measured_files() and new.measured_files() and target.has_arcs() != new.has_arcs():
+            which = "has branches and the session lines only"
+            which = which if target.has_arcs() else "has lines only and the session branches"
+            raise CannotReport(f"can't combine into {data_file}: it {which}")
         target.update(new)
         target.write()
     except CoverageException as error:

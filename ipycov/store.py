@@ -111,12 +111,14 @@ class Store:
 class StoredSession:
     """One session as it was left in a store: its cells, and by context what was covered.
 
-    `path` is the file, `ran_in` the directory that it ran in, `pid` the process.
+    `path` is the file, `ran_in` the directory that it ran in, `pid` the process. `cut_off` tells
+    that the last record in the file is not whole.
     """
 
     path: str = ""
     ran_in: str = ""
     pid: int = 0
+    cut_off: bool = False
     book: CellBook = field(default_factory=CellBook)
     covered: dict[str, dict[str, Measured]] = field(default_factory=dict)
 
@@ -165,6 +167,16 @@ def read_session(path: str) -> StoredSession | UnreadableStore:
         return _read_session(Path(path))
     except UnreadableStore as error:
         return error
+
+
+def holding(directory: str) -> str:
+    """The store that `directory` is or, as where a kernel ran, has in it."""
+    below = os.path.join(directory, DIRECTORY)
+    return (
+        below
+        if not any(Path(directory).glob(f"*{_SUFFIX}")) and Path(below).is_dir()
+        else directory
+    )
 
 
 def keep_texts(cells: Iterable[Cell], directory: str) -> None:
@@ -262,7 +274,8 @@ def _read_session(path: Path) -> StoredSession:
         raise UnreadableStore(path, f"it is of format {version!r}; this ipycov reads {_VERSION}")
     for number, line in enumerate(lines[1:], 2):
         if number == len(lines):
-            break  # empty, or cut off when the kernel was
+            session.cut_off = bool(line)
+            break
         try:
             _take(session, json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -141,6 +141,32 @@ def test_cut_off(tmp_path: Path) -> None:
     (session,) = store.read(str(tmp_path / store.DIRECTORY))
     assert isinstance(session, store.StoredSession)
     assert session.measured()
+    for called in ("report", "combine"):
+        (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
+        done = command("ipycov", called, cwd=tmp_path)
+        assert f"the end of .ipycov/{path.name} is" in done.stderr
+        assert "it is cut off" in done.stderr
+
+
+def test_the_directory_that_a_kernel_ran_in(tmp_path: Path) -> None:
+    """What was stored is found by the directory of the kernel, too."""
+    _session(tmp_path / "deep")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert "In[" in command("ipycov", "report", "../deep", cwd=elsewhere).stdout
+    command("ipycov", "erase", "../deep", cwd=elsewhere)
+    assert not (tmp_path / "deep" / store.DIRECTORY).exists()
+
+
+def test_lines_and_branches_are_not_combined(tmp_path: Path) -> None:
+    """Sessions of lines are not put into data of branches, which is said in one line."""
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\nbranch = true\n")
+    (tmp_path / "lib.py").write_text("x = 1\n")
+    command("coverage", "run", "lib.py", cwd=tmp_path)
+    _session(tmp_path)
+    done = command("ipycov", "combine", cwd=tmp_path, code=2)
+    said = "it has branches and the session lines only"
+    assert done.stderr == f"ipycov: can't combine into .coverage: {said}\n"
 
 
 def test_report_by_notebook(tmp_path: Path) -> None:
