@@ -12,27 +12,36 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
 from ipycov import store
-from ipycov.measure import Taken
+from ipycov.ending import Ending
+from ipycov.measure import Measurement, Taken
 from ipycov.results import Measured
-from ipycov.store import Store, StoredSession
+from ipycov.store import StoredSession
+
+T = TypeVar("T")
 
 
 class Children:
     """The forked children of this process, and of those theirs.
 
     `forked` is called in a child, and tells whether it is measured; `taken` gives what a child
-    has covered since it was last asked.
+    has covered since it was last asked; `measurement` is what measures now, if anything does.
     """
 
-    def __init__(self, forked: Callable[[], bool], taken: Callable[[], Iterable[Taken]]) -> None:
+    def __init__(
+        self,
+        forked: Callable[[], bool],
+        taken: Callable[[], Iterable[Taken]],
+        measurement: Callable[[], Measurement | None],
+    ) -> None:
         self._forked = forked
         self._taken = taken
+        self._measurement = measurement
         self._parent = os.getpid()
         self._directory: str | None = None
-        self._store: Store | None = None
+        self._ending: Ending | None = None
         self._sizes: dict[str, int] = {}
         self._closed = False
         if hasattr(os, "register_at_fork"):
@@ -64,43 +73,30 @@ class Children:
             _remove(self._directory, self._parent)
             self._directory = None
 
-    def save(self) -> None:
-        """Keep, in a child, what it has covered."""
-        if self._store is None:
-            return
-        for taken in self._taken():
-            self._store.add((), taken.context, taken.measured())
-
-    def _before(self) -> None:
+    def _prepare(self) -> str | None:
+        """The directory in which children keep their data; None where there can't be one."""
         if self._directory is None and not self._closed:
             with suppress(OSError):  # children are not measured then
                 self._directory = tempfile.mkdtemp(prefix="ipycov-")
                 weakref.finalize(self, _remove, self._directory, self._parent)
+        return self._directory
+
+    def _before(self) -> None:
+        self._prepare()
 
     def _after_in_child(self) -> None:
-        if self._closed or self._directory is None:
+        if self._closed or self._directory is None or not self._forked():
             return
-        first = self._store is None
-        self._store = Store(self._directory)
-        if not self._forked():
-            self._store = None
-            return
-        if first:
-            self._save_at_the_end()
+        if self._ending is None:
+            self._ending = Ending(self._directory, self._taken, self._unlock)
+            self._ending.save_at_the_end()
+        else:
+            self._ending.begin()
 
-    def _save_at_the_end(self) -> None:
-        """Save when the child ends, as it does with `os._exit`."""
-        leave = os._exit
-
-        def exit_(status: int) -> Any:
-            self._save_quietly()
-            leave(status)
-
-        os._exit = exit_
-
-    def _save_quietly(self) -> None:
-        with suppress(Exception):  # a child has no display to say it on, and must end
-            self.save()
+    def _unlock(self) -> None:
+        measurement = self._measurement()
+        if measurement is not None:
+            measurement.unlock()
 
 
 def _remove(directory: str, pid: int) -> None:
@@ -109,10 +105,11 @@ def _remove(directory: str, pid: int) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _call(own: weakref.ref[Children], hook: Callable[[Children], None]) -> None:
+def _call(own: weakref.ref[Children], hook: Callable[[Children], T]) -> T | None:
     children = own()
     if children is not None:
         try:
-            hook(children)
-        except Exception as error:  # the user's fork comes first
+            return hook(children)
+        except Exception as error:  # what the user starts comes first
             print(f"ipycov: a child process is not measured: {error}", file=sys.__stderr__)
+    return None

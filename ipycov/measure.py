@@ -121,6 +121,10 @@ class Measurement:
         # Contexts are the cells; subprocesses and the like are patched by the user's own runs.
         for option, nothing in (("dynamic_context", None), ("context", None), ("patch", [])):
             self.coverage.set_option(f"run:{option}", nothing)
+        # coverage.py's own ways with processes write data files where the cell runs.
+        self.coverage.set_option("run:sigterm", False)
+        libraries = [x for x in self._option("concurrency") or [] if x != "multiprocessing"]
+        self.coverage.set_option("run:concurrency", libraries)
         self._uses_monitoring = self._choose_core()
         self._data: CoverageData = self.coverage.get_data()
         self._context = ""
@@ -236,6 +240,10 @@ class Measurement:
         self.switch(self._context)
         self._pending, self._new, self.unreported, self._touched = [], [], [], set()
 
+    def unlock(self) -> None:
+        """Let go of every lock: this process ends, and whoever holds one never goes on."""
+        coverage_internals.after_fork(self.coverage)
+
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
         self._take()
@@ -248,7 +256,7 @@ class Measurement:
         try:
             for name, measured in files.items():
                 arcs = measured.arcs is not None
-                self._share({name: set(measured.arcs or measured.lines)}, arcs)
+                self._add(self._as_ours({name: set(measured.arcs or measured.lines)}, arcs))
         finally:
             self._context = before
         return set(files)
@@ -279,11 +287,15 @@ class Measurement:
             for name, each in found.items()
             if each and coverage_internals.would_measure(self.coverage, name)
         }
+        self._add(self._as_ours(files, arcs))
+
+    def _as_ours(self, files: dict[str, set[Any]], arcs: bool) -> dict[str, set[Any]]:
+        """What was collected elsewhere as arcs or lines, as this measures."""
         if arcs and not self.branch:
-            files = {name: measured_from(each, True).lines for name, each in files.items()}
-        elif self.branch and not arcs:
-            files = {name: {(-1, line) for line in each} for name, each in files.items()}
-        self._add(files)
+            return {name: measured_from(each, True).lines for name, each in files.items()}
+        if self.branch and not arcs:
+            return {name: {(-1, line) for line in each} for name, each in files.items()}
+        return files
 
     def _begin(self) -> None:
         traced = not self._uses_monitoring and sys.gettrace() is not None

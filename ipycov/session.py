@@ -76,7 +76,7 @@ class Session:
         self._unmeasured: dict[str, str] = {}
         self._refused = ""
         self._imported_before = frozenset(sys.modules)
-        self._children = Children(self._forked, self._taken)
+        self._children = Children(self._forked, self._taken, lambda: self._active)
 
     def ran_before(self, name: str, typed: str, compiled: str, count: int) -> None:
         """A cell that ran before this session began, whose code is compiled under `name`."""

@@ -24,6 +24,19 @@ FORKED = {
         "with ProcessPoolExecutor(2, mp_context=fork) as pool:\n"
         "    assert pool.submit(work, 1).result() == 'one'"
     ),
+    "a pool that is terminated": "with fork.Pool(2) as pool:\n    pool.map(work, [1, 1])",
+    "a pool whose workers are killed": (
+        "import os, signal\n"
+        "with ProcessPoolExecutor(1, mp_context=fork) as pool:\n"
+        "    assert pool.submit(work, 1).result() == 'one'\n"
+        "    [os.kill(pid, signal.SIGKILL) for pid in pool._processes]"
+    ),
+    "a process that is terminated": (
+        "import time\n"
+        "def child(pipe):\n    pipe.send(work(1))\n    time.sleep(60)\n"
+        "ours, theirs = fork.Pipe()\np = fork.Process(target=child, args=(theirs,))\np.start()\n"
+        "assert ours.recv() == 'one'\np.terminate()\np.join()\nassert p.exitcode == -15"
+    ),
     "os.fork": (
         "import os\npid = os.fork()\nif pid == 0:\n    work(1)\n    os._exit(7)\n"
         "assert os.waitpid(pid, 0)[1] == 7 << 8"
@@ -54,8 +67,10 @@ def test_forked_processes(notebook: Notebook, forked: str, core: str) -> None:
         assert entry["missing_branches"] == [[2, 4]]
 
 
-def test_a_pool_that_outlives_its_cell(notebook: Notebook) -> None:
-    """What workers of an earlier cell's pool run is counted when they have ended."""
+@pytest.mark.parametrize("core", CORES)
+def test_a_pool_that_outlives_its_cell(notebook: Notebook, core: str) -> None:
+    """What workers of an earlier cell's pool run is counted as soon as they have a result."""
+    notebook.must(f"%config IPyCov.core = {core!r}")
     work = notebook.cell(WORK)
     notebook.must(
         "import multiprocessing\nfrom concurrent.futures import ProcessPoolExecutor\n"
@@ -63,8 +78,9 @@ def test_a_pool_that_outlives_its_cell(notebook: Notebook) -> None:
         "pool.submit(int).result()"
     )
     notebook.must("pool.submit(work, 1).result()")
-    notebook.must("pool.shutdown()")
     assert notebook.report()[work]["missing_lines"] == [4]
+    notebook.must("pool.submit(work, 2).result()\npool.shutdown()")
+    assert notebook.report()[work]["missing_lines"] == []
 
 
 def test_a_child_that_leaves_the_cell(notebook: Notebook) -> None:
@@ -122,3 +138,20 @@ def test_a_task_that_outlives_its_cell(notebook: Notebook, core: str) -> None:
     notebook.must("go_on.set()\nawait task")
     entry = notebook.report()[task]
     assert {2, 4, 5, 6} <= set(entry["executed_lines"])
+
+
+@pytest.mark.parametrize("concurrency", ["thread", "thread, multiprocessing"])
+def test_a_package_named_as_source(notebook: Notebook, concurrency: str) -> None:
+    """What a child covers of a package is counted, and leaves no data file where it ran."""
+    notebook.write("forking/__init__.py", "")
+    notebook.write("forking/work.py", "def work():\n    return 1")
+    notebook.must(f"%config IPyCov.concurrency = {concurrency!r}")
+    notebook.must("%config IPyCov.source = 'forking'\nimport sys")
+    notebook.must(f"sys.path.insert(0, {str(notebook.directory)!r})\nimport forking.work")
+    notebook.must(
+        "import multiprocessing\np = multiprocessing.get_context('fork').Process("
+        "target=forking.work.work)\np.start()\np.join()\ndel sys.path[0]\n"
+        "del sys.modules['forking'], sys.modules['forking.work']"
+    )
+    assert notebook.report()["forking/work.py"]["missing_lines"] == []
+    assert not list(notebook.directory.glob(".coverage*"))
