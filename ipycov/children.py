@@ -1,4 +1,4 @@
-"""Processes that a measured cell forks: each keeps what it covers in a file of its own.
+"""Processes that a measured cell starts: each keeps what it covers in a file of its own.
 
 A child leaves its parent's files and displays alone. The parent takes the files in.
 """
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ipycov import store
 from ipycov.ending import Ending
+from ipycov.launching import Launching, order
 from ipycov.measure import Measurement, Taken
 from ipycov.results import Measured
 from ipycov.store import StoredSession
@@ -24,10 +25,11 @@ T = TypeVar("T")
 
 
 class Children:
-    """The forked children of this process, and of those theirs.
+    """The children of this process, and of those theirs.
 
     `forked` is called in a child, and tells whether it is measured; `taken` gives what a child
     has covered since it was last asked; `measurement` is what measures now, if anything does.
+    `directory` is where a process keeps its data that is a child itself.
     """
 
     def __init__(
@@ -35,20 +37,25 @@ class Children:
         forked: Callable[[], bool],
         taken: Callable[[], Iterable[Taken]],
         measurement: Callable[[], Measurement | None],
+        directory: str | None = None,
     ) -> None:
         self._forked = forked
         self._taken = taken
         self._measurement = measurement
         self._parent = os.getpid()
-        self._directory: str | None = None
+        self._directory = directory
         self._ending: Ending | None = None
         self._sizes: dict[str, int] = {}
         self._closed = False
+        self._put = False
+        # What processes are told by must not hold on to what has ended, nor can hooks be taken off.
+        own = weakref.ref(self)
+        self._launching = Launching(lambda: _call(own, Children._order))
+        self._launching.install()
         if hasattr(os, "register_at_fork"):
-            # Hooks can't be taken off, so they must not hold on to what has ended.
-            own = weakref.ref(self)
             os.register_at_fork(
                 before=lambda: _call(own, Children._before),
+                after_in_parent=lambda: _call(own, Children._after_in_parent),
                 after_in_child=lambda: _call(own, Children._after_in_child),
             )
 
@@ -69,9 +76,15 @@ class Children:
     def close(self) -> None:
         """Forget the children."""
         self._closed = True
+        self._launching.uninstall()
         if self._directory is not None:
             _remove(self._directory, self._parent)
             self._directory = None
+
+    def keep(self) -> None:
+        """Keep what this process covers, itself a child that began anew."""
+        self._ending = Ending(self._directory or "", self._taken, self._unlock)
+        self._ending.save_at_the_end()
 
     def _prepare(self) -> str | None:
         """The directory in which children keep their data; None where there can't be one."""
@@ -81,15 +94,27 @@ class Children:
                 weakref.finalize(self, _remove, self._directory, self._parent)
         return self._directory
 
+    def _order(self) -> str | None:
+        """What a process is told that starts now; None where nothing is measured."""
+        measurement = None if self._closed else self._measurement()
+        directory = self._prepare() if measurement is not None else None
+        if measurement is None or directory is None:
+            return None
+        return order(measurement, directory)
+
     def _before(self) -> None:
         self._prepare()
+        self._put = self._launching.put()  # the child may become another program
+
+    def _after_in_parent(self) -> None:
+        if self._put:
+            self._launching.take_back()
 
     def _after_in_child(self) -> None:
         if self._closed or self._directory is None or not self._forked():
             return
         if self._ending is None:
-            self._ending = Ending(self._directory, self._taken, self._unlock)
-            self._ending.save_at_the_end()
+            self.keep()
         else:
             self._ending.begin()
 

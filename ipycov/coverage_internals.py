@@ -216,6 +216,11 @@ def relative_filename(filename: str) -> str:
     return relative(filename)
 
 
+def filename_in_data(cov: coverage.Coverage, path: str) -> str:
+    """What the data of `cov` calls a file: by `relative_files`, from where `cov` began."""
+    return cov._file_mapper(path)
+
+
 def renaming(cov: coverage.Coverage) -> Callable[[str], str]:
     """What `[paths]` calls a file of the data: its name here where it has another, else its own."""
     aliases = cov._make_aliases()
@@ -371,6 +376,11 @@ def after_fork(cov: coverage.Coverage) -> None:
     for tracer in collector.tracers:
         if hasattr(tracer, "lock"):
             tracer.lock = threading.Lock()
+
+
+def silence(cov: coverage.Coverage) -> None:
+    """Let `cov` warn of nothing: it measures a process that is not ours to speak in."""
+    cov._warn = lambda *args, **kwargs: None  # type: ignore[method-assign]
 
 
 def is_monitoring(cov: coverage.Coverage) -> bool:

@@ -147,6 +147,11 @@ class Measurement:
             return coverage_internals.core_name(self.coverage)
         return "sysmon" if self._uses_monitoring else "ctrace"
 
+    @property
+    def context(self) -> str:
+        """What is measured now is called this."""
+        return self._context
+
     def deciding(self) -> coverage.Coverage:
         """The `Coverage`, ready to tell which files it measures though nothing has run."""
         if not self._begun:
@@ -253,13 +258,14 @@ class Measurement:
     def add(self, context: str, files: Mapping[str, Measured]) -> set[str]:
         """Add what a child process has measured; return the names of the files."""
         before, self._context = self._context, context
+        names = {coverage_internals.filename_in_data(self.coverage, name): name for name in files}
         try:
-            for name, measured in files.items():
-                arcs = measured.arcs is not None
-                self._add(self._as_ours({name: set(measured.arcs or measured.lines)}, arcs))
+            for name, child in names.items():
+                found, arcs = files[child], files[child].arcs is not None
+                self._add(self._as_ours({name: set(found.arcs or found.lines)}, arcs))
         finally:
             self._context = before
-        return set(files)
+        return set(names)
 
     def close(self) -> None:
         """End measuring for good; the data can still be read."""

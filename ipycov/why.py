@@ -219,8 +219,8 @@ def _file(name: str, path: str, module: str | None, facts: Facts) -> Answer:
         name,
         False,
         f"nothing has imported it in this process{off}",
-        "What other processes run is counted where coverage.py's configuration has "
-        "'patch = subprocess' and 'plugins = ipycov'",
+        "What a process runs that a cell starts is counted when it has ended; kernels that others "
+        "start are measured with 'patch = subprocess' and 'plugins = ipycov'",
     )
 
 

@@ -473,3 +473,28 @@ def test_looked_for(
 def test_has_c_tracer() -> None:
     """The C tracer is told to be there where it can be used."""
     assert internals.has_c_tracer()
+
+
+def test_silence(make: Callable[..., coverage.Coverage], recwarn: pytest.WarningsRecorder) -> None:
+    """Every warning of coverage.py's goes through one method."""
+    cov = make(source=["absent_package"])
+    cov.set_option("run:disable_warnings", [])
+    internals.silence(cov)
+    ready(cov).get_data()
+    assert not list(recwarn)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_filename_in_data(
+    make: Callable[..., coverage.Coverage],
+    relative: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With `relative_files` data has names from where a `Coverage` began."""
+    monkeypatch.chdir(tmp_path)
+    cov = make()
+    cov.set_option("run:relative_files", relative)
+    ready(cov)
+    path = os.path.join(os.getcwd(), "a.py")
+    assert internals.filename_in_data(cov, path) == ("a.py" if relative else path)
