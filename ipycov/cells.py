@@ -37,7 +37,7 @@ class Cell:
     @property
     def label(self) -> str:
         """What reports call the cell: `In[n]`, n its latest execution count."""
-        return label_of(self.count) + (f".{self.nested}" if self.nested else "")
+        return label_of(self.count, self.nested)
 
     @cached_property
     def digest(self) -> str:
@@ -75,9 +75,12 @@ class Cell:
             self.__dict__.pop("translation", None)
 
 
-def label_of(count: int) -> str:
-    """The name of the cell with the execution count `count`, and of what it ran."""
-    return f"In[{count}]"
+def label_of(count: int, nested: int = 0) -> str:
+    """The name of the cell with the execution count `count`, and of what it ran.
+
+    `nested` tells others of that count from it.
+    """
+    return f"In[{count}]" + (f".{nested}" if nested else "")
 
 
 class CellBook:
@@ -111,13 +114,15 @@ class CellBook:
                 names.update(dict.fromkeys(map(label_of, cell.counts), now.label))
         return names
 
-    def at_count(self, count: int) -> Cell | None:
+    def at_count(self, count: int, nested: int = 0) -> Cell | None:
         """The cell that ran under an execution count, whatever has become of it since.
 
-        What it had IPython run has the same count; so has, in IPython 7, a cell after one that was
-        interrupted.
+        What it had IPython run has the same count, and is asked for with `nested`; so has, in
+        IPython 7, a cell after one that was interrupted.
         """
         ran = [cell for cell in self._by_filename.values() if count in cell.counts]
+        if nested:
+            return next((cell for cell in ran if cell.nested == nested), None)
         return max(ran, key=lambda cell: (not cell.nested, cell.ran), default=None)
 
     def with_id(self, id: str | None) -> Cell | None:
@@ -138,6 +143,20 @@ class CellBook:
             number += 1
             candidate = f"{stem}_{number}{extension}"
         return candidate
+
+    def number(self, cell: Cell, *, counted: bool) -> None:
+        """Tell a cell that has run from others of its execution count.
+
+        Where the count is not `counted` for it, another cell has it: the one that ran it, or the
+        next that the history keeps.
+        """
+        if counted:
+            cell.nested = 0
+            return
+        others = [other for other in self if other is not cell and other.count == cell.count]
+        taken = {0, *(other.nested for other in others)}
+        if cell.nested in taken:
+            cell.nested = max(taken) + 1
 
     def add(
         self, filename: str, typed: str, compiled: str | None, id: str | None, count: int

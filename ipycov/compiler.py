@@ -37,11 +37,14 @@ class Run:
     """A cell that is about to be compiled: its typed text and the front end's id.
 
     `outer` is the execution count of the cell whose code had IPython run this one, if one had.
+    `counted` tells whether the execution count is this run's own: one that is not kept in the
+    history, such as those of nbval, shares it with the next that is.
     """
 
     typed: str
     id: str | None
     outer: int | None = None
+    counted: bool = True
 
 
 @dataclass
@@ -120,8 +123,7 @@ class CellCompiler:
         name = self.book.filename_for(name, typed, run.id)
         number = count if run.outer is None else run.outer
         cell = self.book.add(_canonical(name), typed, compiled, run.id, number)
-        if run.outer is not None and not cell.nested:
-            cell.nested = 1 + sum(other.nested > 0 for other in self.book if other.count == number)
+        self.book.number(cell, counted=run.outer is None and run.counted)
         self._cells[name] = cell
         self._named(cell)
         return name

@@ -172,8 +172,10 @@ class Extension:
         request = self.magics.asked_for(info.raw_cell)
         options = self.magics.measuring(request) if request is not None else None
         self._requests.append((info.raw_cell, request))
+        id = getattr(info, "cell_id", None)
+        counted = info.store_history
         others = len(self.shell.events.callbacks["pre_run_cell"]) > 1
-        self.session.begin(info.raw_cell, getattr(info, "cell_id", None), options, early=others)
+        self.session.begin(info.raw_cell, id, options, counted=counted, early=others)
 
     def post_run_cell(self, result: Any) -> None:
         """End measuring a cell, and show what it covered if it was run with %%cov."""

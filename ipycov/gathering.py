@@ -137,8 +137,8 @@ class Gathered:
             except NotPython as error:
                 self._problems.append(Problem(cell.label, f"it can't be analysed: {error}"))
                 continue
-            while not cell.nested and cell.label in names and cell.typed not in texts:
-                cell.nested = 1 + sum(name.startswith(f"In[{cell.count}]") for name in names)
+            while cell.label in names and cell.typed not in texts:
+                cell.nested += 1
             reporter = CellReporter(cell, self._cov.base, analysis)
             if reporter.is_empty:
                 continue

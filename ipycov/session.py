@@ -16,7 +16,7 @@ from typing import TypeVar
 from coverage.exceptions import ConfigError, CoverageException
 
 from ipycov import coverage_internals
-from ipycov.cells import Cell, CellBook, label_of
+from ipycov.cells import Cell, CellBook
 from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError
@@ -84,16 +84,22 @@ class Session:
         self._earlier[cell.filename] = cell
 
     def begin(
-        self, typed: str, id: str | None, options: Options | None = None, *, early: bool = False
+        self,
+        typed: str,
+        id: str | None,
+        options: Options | None = None,
+        *,
+        counted: bool = True,
+        early: bool = False,
     ) -> None:
         """A cell begins. `options` are those of a cell that is to be measured in any case.
 
-        Measuring starts when the cell's first statement is compiled, so that it does not look on
-        while IPython and ipycov get there; `early` tells that something of the user's may run
-        before.
+        `counted` tells whether the shell counts it. Measuring starts when the cell's first
+        statement is compiled, so that it does not look on while IPython and ipycov get there;
+        `early` tells that something of the user's may run before.
         """
         outer = self._running[0].cell if self._running else None
-        self.compiler.expected = Run(typed, id, outer.count if outer else None)
+        self.compiler.expected = Run(typed, id, outer.count if outer else None, counted)
         self._typed.append(typed)
         self._running.append(Ran(None, "", asked=options is not None))
         if len(self._running) > 1:
@@ -283,7 +289,7 @@ class Session:
         cell.ran = time.time()
         self._compiled_cells.append(cell)
         outermost = len(self._running) == 1
-        ran.context = self._running[0].context or label_of(cell.count)
+        ran.context = self._running[0].context or cell.label
         if ran.asked and not outermost:
             ran.context = self._part_of(ran.context)
         if outermost and self._active is not None:

@@ -57,9 +57,10 @@ class ShellCells:
             if cell.count == count and digest(cell.typed) == text:
                 return Found(cell, cell.typed_line)
         history = self._history()
-        if not 0 < count < len(history) or digest(history[count]) != text:
-            return None
-        return self._whole(history[count], count, None)
+        if 0 < count < len(history) and digest(history[count]) == text:
+            return self._whole(history[count], count, None)
+        names = (name for name in self._uncounted(count) if digest(_cached(name) or "") == text)
+        return next((self.find(name) for name in names), None)
 
     def _in_history(self, filename: str) -> Found | None:
         if os.path.exists(filename):
@@ -81,7 +82,9 @@ class ShellCells:
                     return self._body(typed, number, above, body, compiled)
         if count is None or compiled is None:
             return None
-        cell = self._cell(count, compiled, compiled)  # run in silence: the history does not have it
+        # The history does not have it: its number is that of the next that is kept there.
+        cell = self._cell(count, compiled, compiled)
+        cell.nested = 1 + self._uncounted(count).index(name)
         return Found(cell, cell.typed_line)
 
     def _whole(self, typed: str, count: int, compiled: str | None) -> Found:
@@ -128,6 +131,10 @@ class ShellCells:
         text = typed.rstrip("\n")
         for number in range(max(ends, _LINE_ENDS) + 1):
             yield self._name(text + "\n" * number, count)
+
+    def _uncounted(self, count: int) -> list[str]:
+        """The names of all texts that IPython compiled under an execution count."""
+        return [name for name in list(linecache.cache) if self._count(name) == count]
 
     def _count(self, name: str) -> int | None:
         """The execution count that IPython shows in tracebacks for code called `name`."""

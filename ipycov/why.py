@@ -13,10 +13,10 @@ from types import ModuleType
 import coverage
 
 from ipycov import coverage_internals
-from ipycov.cells import Cell, CellBook
+from ipycov.cells import Cell, CellBook, label_of
 from ipycov.measure import Options
 
-_CELL = re.compile(r"(?:In\s*)?\[(?P<bracketed>\d+)\](?:\.\d+)?|(?P<number>\d+)")
+_CELL = re.compile(r"(?:In\s*)?\[(?P<bracketed>\d+)\](?:\.(?P<nested>\d+))?|(?P<number>\d+)")
 _EARLY = "it ran before ipycov was loaded; its functions are measured when cells call them"
 _LOOKS_LIKE_A_PATH = (".py", ".pyc", ".pyw", ".ipynb", ".ipy", ".so", ".pyd")
 
@@ -64,7 +64,7 @@ def explain(name: str, facts: Facts) -> Answer:
     name = name.strip()
     cell = _CELL.fullmatch(name)
     if cell is not None and facts.ran is not None:
-        return _cell(int(cell["bracketed"] or cell["number"]), facts)
+        return _cell(int(cell["bracketed"] or cell["number"]), int(cell["nested"] or 0), facts)
     if os.path.isfile(name) or os.sep in name or name.endswith(_LOOKS_LIKE_A_PATH):
         return _file(name, name, None, facts)
     return _module(name, facts)
@@ -73,9 +73,9 @@ def explain(name: str, facts: Facts) -> Answer:
 # ---------------------------------------------------------------- cells
 
 
-def _cell(count: int, facts: Facts) -> Answer:
-    label = f"In[{count}]"
-    cell = facts.book.at_count(count)
+def _cell(count: int, nested: int, facts: Facts) -> Answer:
+    label = label_of(count, nested)
+    cell = facts.book.at_count(count, nested)
     if cell is None:
         return Answer(
             label,

@@ -85,8 +85,13 @@ class Kernel:
         if self.manager.is_alive():
             self.manager.shutdown_kernel(now=True)
 
-    def run(self, code: str, cell_id: str | None = None, *, silent: bool = False) -> Reply:
-        """Execute `code`; with a `cell_id` as JupyterLab does, without as a console does."""
+    def run(
+        self, code: str, cell_id: str | None = None, *, silent: bool = False, kept: bool = True
+    ) -> Reply:
+        """Execute `code`; with a `cell_id` as JupyterLab does, without as a console does.
+
+        What is not `kept` in the history, as with nbval, has no execution count of its own.
+        """
         reply = Reply()
 
         def take(message: dict[str, Any]) -> None:
@@ -117,7 +122,7 @@ class Kernel:
             message = self.client.execute_interactive(
                 code,
                 silent=silent,
-                store_history=not silent,
+                store_history=kept and not silent,
                 output_hook=take,
                 timeout=60,
                 allow_stdin=False,

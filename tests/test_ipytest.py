@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from kernels import CORES, Kernel, Notebook
-from projects import command
+from kernels import CORES, Kernel, Notebook, source
+from projects import command, write_notebook
 
 EVEN = """
     def even(x):
@@ -85,6 +86,63 @@ def test_typed_lines_and_exclusions(plugged: Notebook) -> None:
     assert files[helper]["excluded_lines"] == [8, 9]
     assert files[helper]["missing_branches"] == []
     assert files[magic]["missing_branches"] == [[5, 6]]
+
+
+CHECKED = (
+    """
+    import json, pathlib
+
+    def check():
+        assert pathlib.Path(".coverage").exists()
+        path = pathlib.Path("coverage.json")
+        files = json.loads(path.read_text())["files"].values()
+        path.unlink()
+        assert sorted(each["executed_lines"] for each in files) == [[2, 3, 4], [11, 12, 13]]
+
+    def even(x):
+        if x % 2 == 0:
+            return "even"
+        return "odd"
+    """,
+    *(
+        f"""
+        %%ipytest --cov {branch} --cov-report=json
+        def test_even():
+            assert even(0) == even(2) == "even"
+            assert even(1) == even(3) == "odd"
+            check.tested = True
+        """
+        for branch in ("", "--cov-branch")
+    ),
+)
+
+
+@pytest.mark.parametrize("config", [False, True])
+def test_a_notebook_that_checks_its_own_coverage(tmp_path: Path, config: bool) -> None:
+    """As ipytest's own notebooks do: run by nbval, which keeps no history, they find each line."""
+    if config:
+        (tmp_path / ".coveragerc").write_text(RC)
+    setup = "import ipytest\nipytest.autoconfig()" if config else "ipycov.autoconfig()"
+    check, lines, branches = CHECKED
+    cells = [f"import ipycov\n{setup}", check, lines, "check()", branches, "check()"]
+    path = write_notebook(tmp_path / "a.ipynb", *cells)
+    command("pytest", "-q", "--nbval-lax", "--nbval-current-env", path.name, cwd=tmp_path)
+
+
+def test_cells_that_no_history_keeps(plugged: Notebook) -> None:
+    """Cells that share an execution count, as those that are not kept do, are told apart."""
+    for text in ("%load_ext ipycov", EVEN, "def odd(x):\n    return not even(x)", "odd(1)"):
+        plugged.kernel.run(source(text), kept=False)
+    files = plugged.report()
+    assert {name: each["missing_lines"] for name, each in files.items()} == {
+        "In[2].1": [3],
+        "In[2].2": [],
+        "In[2].3": [],
+    }
+    assert "In[2].1 is measured: 3 lines" in plugged.must("%coverage_report --why In[2].1").said
+    again = plugged.cell("even(0)")
+    assert plugged.report()["In[2].1"]["missing_lines"] == []
+    assert again in plugged.report()
 
 
 def test_source_measures_the_cells_too(plugged: Notebook) -> None:
