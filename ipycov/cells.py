@@ -18,7 +18,8 @@ class Cell:
     the user typed it, `compiled` the text that IPython compiled, None where it is not known. `id`
     is the front end's id of the cell, None where it sends none. `count` is the execution count
     of its latest run, `ran` when that was, as `time.time` tells it. `measured` tells whether
-    measuring was on in any of its runs.
+    measuring was on in any of its runs. `file` is the path of the file that it comes from, where
+    %run ran it.
     """
 
     filename: str
@@ -33,6 +34,7 @@ class Cell:
     replaced: bool = False
     ran: float = 0.0
     measured: bool = False
+    file: str | None = None
 
     @property
     def label(self) -> str:

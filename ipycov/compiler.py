@@ -13,6 +13,7 @@ import linecache
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -38,13 +39,15 @@ class Run:
 
     `outer` is the execution count of the cell whose code had IPython run this one, if one had.
     `counted` tells whether the execution count is this run's own: one that is not kept in the
-    history, such as those of nbval, shares it with the next that is.
+    history, such as those of nbval, shares it with the next that is. `file` is the path of the
+    file that it comes from, where %run runs one.
     """
 
     typed: str
     id: str | None
     outer: int | None = None
     counted: bool = True
+    file: str | None = None
 
 
 @dataclass
@@ -80,6 +83,7 @@ class CellCompiler:
         self._every_text = every_text
         self.expected: Run | None = None
         self.next_name: str | None = None
+        self.running_file: str | None = None  # of %run, whose cells no hook tells of
         self._cells: dict[str, Cell] = {}  # by the name in the code objects
         self._fragment: _Fragment | None = None
 
@@ -88,6 +92,15 @@ class CellCompiler:
         if not isinstance(compiler, _Watched):
             compiler.__class__ = _watched_class(type(compiler))
         compiler.__dict__["_ipycov"] = self
+
+    def watched_class(self, compiler_class: type) -> type:
+        """A class of compilers that are watched from the first."""
+
+        def init(compiler: Any, *args: Any, **kwargs: Any) -> None:
+            compiler_class.__init__(compiler, *args, **kwargs)  # type: ignore[misc]
+            self.install(compiler)
+
+        return type(compiler_class.__name__, (compiler_class,), {"__init__": init})
 
     def uninstall(self, compiler: Any) -> None:
         """Leave `compiler` as it was."""
@@ -110,6 +123,10 @@ class CellCompiler:
         run, self.expected = self.expected, None
         if run is None and self._every_text:
             run = Run(typed, None)
+        if run is None and self.running_file is not None:
+            running = self._running_cell()
+            outer = running[1].count if running is not None else count
+            run = Run(typed, None, outer, file=self.running_file)
         if run is None or run.typed != typed:
             return None
         fragment = self._body_of_running_cell(typed, compiled)
@@ -120,10 +137,14 @@ class CellCompiler:
         name = compiler.get_code_name(typed, compiled, count)
         if name.startswith("<"):
             name = _measurable_name(typed)
+        if run.file is not None:
+            stem, extension = os.path.splitext(name)
+            name = f"{stem}_{zlib.crc32(os.fsencode(run.file)):08x}{extension}"
         name = self.book.filename_for(name, typed, run.id)
         number = count if run.outer is None else run.outer
         cell = self.book.add(_canonical(name), typed, compiled, run.id, number)
         self.book.number(cell, counted=run.outer is None and run.counted)
+        cell.file = run.file
         self._cells[name] = cell
         self._named(cell)
         return name

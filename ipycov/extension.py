@@ -17,6 +17,7 @@ from ipycov.magics import CoverageMagics
 from ipycov.measure import Options
 from ipycov.pytest_contexts import PytestContexts
 from ipycov.ran import Ran
+from ipycov.run_magic import NotebookRuns
 from ipycov.session import Session
 from ipycov.store import DIRECTORY, Store
 
@@ -114,6 +115,7 @@ class Extension:
         self._pytest = PytestContexts(
             lambda: self.session.active, self.session.begin_test, self.session.end_test
         )
+        self._runs = NotebookRuns(shell, self.session.compiler)
         self._requests: list[tuple[str, Any]] = []
         self._pre_run_cell = self.session.guarded(self.pre_run_cell)
         self._post_run_cell = self.session.guarded(self.post_run_cell)
@@ -132,6 +134,7 @@ class Extension:
         shell.input_transformers_post.append(awaited)
         self.session.compiler.install(shell.compile)
         self._pytest.install()
+        self._runs.install()
 
     def unload(self) -> None:
         """Take off everything that `load` put on."""
@@ -158,6 +161,7 @@ class Extension:
                 if mine in held:
                     held.remove(mine)
         self.session.guarded(lambda _: self._pytest.uninstall())(None)
+        self._runs.uninstall()
         self.session.compiler.uninstall(shell.compile)
         try:
             self.session.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from coverage.exceptions import NotPython
 from coverage.plugin import CodeRegion, FileReporter
@@ -225,9 +226,26 @@ def fold(reporter: NotebookReporter, measured: Mapping[str, Measured]) -> Report
                 arcs = (arcs or set()) | {reporter.file_arc(part, arc) for arc in covered.arcs}
     if arcs is None and any(data.arcs is not None for data in measured.values()):
         arcs = set()
-    return ReportedFile(reporter.filename, lines, arcs, reporter.filename, -1)
+    return ReportedFile(reporter.filename, lines, arcs, reporter.filename, -1, _lines_of(reporter))
 
 
 def fold_lines(reporter: NotebookReporter, part: Part, data: Measured) -> set[int]:
     """The lines of the notebook file that the statements begin on which ran of a part of it."""
     return {reporter.file_line(part, row) for row in part.reporter.statements(data)}
+
+
+def _lines_of(reporter: NotebookReporter) -> dict[str, Callable[[int], set[int]]]:
+    """Which lines of the file a line of the code of each cell that ran stands for."""
+    places: dict[str, list[tuple[Part, Cell]]] = {}
+    for part in reporter.parts:
+        for cell in part.ran:
+            places.setdefault(cell.filename, []).append((part, cell))
+
+    def lines_of(filename: str, line: int) -> set[int]:
+        return {
+            reporter.file_line(part, row)
+            for part, cell in places[filename]
+            for row in part.reporter.translate_lines([cell.typed_line(line)])
+        }
+
+    return {filename: partial(lines_of, filename) for filename in places}

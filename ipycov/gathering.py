@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from ipycov.notebooks import Notebook
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, ReportedFile
+from ipycov.run_notebooks import run_notebooks
 
 
 @dataclass
@@ -65,6 +66,7 @@ class Gathered:
         self._add_notebook(notebook, sessions)
         for session in sessions:
             self._add_modules(session, self._name(notebook))
+            self._add_run(session, self._name(notebook))
 
     def add_store(self, directory: str) -> None:
         """Add what live sessions have stored in `directory`, a folder of the one they ran in."""
@@ -74,6 +76,7 @@ class Gathered:
         found: dict[str, Notebook] = {}
         alone: list[tuple[Cell, _Session]] = []
         for session in self._sessions(directory):
+            self._add_run(session)
             notebook = notebook_of(session.ran(), paths, ran_in)
             self._add_modules(session, "" if notebook is None else self._name(notebook))
             if notebook is None:
@@ -113,11 +116,7 @@ class Gathered:
         ]
         self._reporters[reporter.filename] = reporter
         self._put(fold(reporter, measured))
-        for part in reporter.parts:
-            for cell in part.ran:
-                for context, data in session_of[id(cell)].runs(cell.filename):
-                    lines = partial(fold_lines, reporter, part, data)
-                    self._contexts.add(reporter.filename, context, name, lines)
+        self._add_contexts(reporter, name, lambda cell: session_of[id(cell)])
         return [(cell, session_of[id(cell)]) for cell in left if cell.filename in measured]
 
     def _add_modules(self, session: _Session, notebook: str) -> None:
@@ -126,6 +125,26 @@ class Gathered:
                 self._put(ReportedFile(filename, data.lines, data.arcs, filename, -1))
                 for context, ran in session.runs(filename):
                     self._contexts.add(filename, context, notebook, ran.lines.copy)
+
+    def _add_run(self, session: _Session, notebook: str = "") -> None:
+        """Add the notebooks that its cells ran with %run, `notebook` is theirs."""
+        run = run_notebooks(session.cells, session.measured, self._cov)
+        session.cells = [cell for cell in session.cells if cell not in run.cells]
+        self._problems += run.problems
+        for file, reporter in run.found:
+            self._reporters[file.name] = reporter
+            self._put(file)
+            self._add_contexts(reporter, notebook, lambda cell: session)
+
+    def _add_contexts(
+        self, reporter: NotebookReporter, notebook: str, session_of: Callable[[Cell], _Session]
+    ) -> None:
+        """Add the runs of `notebook` that covered the cells of the notebook of `reporter`."""
+        for part in reporter.parts:
+            for cell in part.ran:
+                for context, data in session_of(cell).runs(cell.filename):
+                    lines = partial(fold_lines, reporter, part, data)
+                    self._contexts.add(reporter.filename, context, notebook, lines)
 
     def _add_alone(self, alone: Sequence[tuple[Cell, _Session]]) -> None:
         """Add cells that are in no notebook on disk, each text once."""

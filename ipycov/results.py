@@ -90,7 +90,8 @@ def in_context(data: CoverageData, context: str) -> Iterator[None]:
 class ReportedFile:
     """One file of a report: its name there, the lines and arcs that ran, as reports number them.
 
-    `raw` are the filenames in the data that it stands for.
+    `raw` is the filename in the data that it stands for. Where it stands for several, `lines_of`
+    tells for each which reported lines a measured line stands for.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ReportedFile:
     arcs: set[Arc] | None
     raw: str
     version: int
+    lines_of: Mapping[str, Callable[[int], Iterable[int]]] | None = None
 
 
 #: Tells which reported lines of a file a measured line stands for.
@@ -165,10 +167,12 @@ class Results(CoverageData):
         file = self.files.get(filename)
         found: defaultdict[int, set[str]] = defaultdict(set)
         if file is not None:
+            lines_of = file.lines_of or {file.raw: lambda line: self._lines_of(file, line)}
             for data in self._datas:
-                for line, contexts in data.contexts_by_lineno(file.raw).items():
-                    for reported in self._lines_of(file, line):
-                        found[reported].update(contexts)
+                for raw, lines in lines_of.items():
+                    for line, contexts in data.contexts_by_lineno(raw).items():
+                        for reported in lines(line):
+                            found[reported].update(contexts)
         self._contexts[filename] = dict(found)
         return self._contexts[filename]
 

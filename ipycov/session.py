@@ -285,9 +285,12 @@ class Session:
         if not self._running:
             return
         ran = self._running[-1]
-        ran.cell = cell
         cell.ran = time.time()
+        cell.measured |= self._active is not None
         self._compiled_cells.append(cell)
+        if cell.file is not None:
+            return  # it runs within the cell with %run, as a module's code would
+        ran.cell = cell
         outermost = len(self._running) == 1
         ran.context = self._running[0].context or cell.label
         if ran.asked and not outermost:
@@ -296,7 +299,6 @@ class Session:
             self._active.label(ran.context)
         elif self._active is not None and ran.asked:
             self._running[-2].touched |= self._active.switch(ran.context)
-        cell.measured |= self._active is not None
 
     def _keep(self, ran: Ran) -> None:
         """Keep what a cell covered where it outlives the kernel."""

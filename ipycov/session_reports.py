@@ -22,6 +22,7 @@ from ipycov.ran import Ran
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
 from ipycov.results import Collected, LinesOf, ReportedFile, Results, collected_in
+from ipycov.run_notebooks import run_notebooks
 
 
 class _Ready(NamedTuple):
@@ -196,8 +197,11 @@ class SessionReports:
         problems: list[Problem] = []
         measured = collected.files()
         known = self._ready_for(cov)
+        run = run_notebooks(self._book, measured, cov)
         for cell in self._book:
             data = measured.get(cell.filename)
+            if cell in run.cells:
+                continue
             if data is None or not data.lines:
                 if cell.error is not None:
                     problems.append(Problem(cell.label, cell.error))
@@ -215,6 +219,10 @@ class SessionReports:
             if not ready.reporter.is_empty:
                 reporters[ready.file.name] = ready.reporter
                 files.append(ready.file)
+        problems += run.problems
+        for file, notebook in run.found:
+            reporters[file.name] = notebook
+            files.append(file)
         for filename, data in sorted(measured.items(), key=itemgetter(0)):
             if filename not in self._book:
                 files.append(ReportedFile(filename, data.lines, data.arcs, filename, data.version))

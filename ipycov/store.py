@@ -231,6 +231,7 @@ def _cell_record(cell: Cell) -> dict[str, Any]:
         "count": cell.count,
         "nested": cell.nested,
         "python_body": cell.python_body,
+        "file": cell.file,
     }
 
 
@@ -296,6 +297,8 @@ def _take(session: StoredSession, record: Any) -> None:
             int(each["count"]),
         )
         cell.nested = int(each["nested"])
+        file = each.get("file")  # what an older ipycov wrote has none
+        cell.file = file if isinstance(file, str) else None
         if each["python_body"]:
             cell.body_was_compiled()
     files = session.covered.setdefault(str(record["context"]), {})

@@ -14,7 +14,7 @@ from typing import Any
 import IPython
 import pytest
 from kernels import CORES, Kernel, Notebook
-from projects import write_notebook
+from projects import command, line_of, write_notebook
 
 MONITORS = sys.version_info >= (3, 12)
 
@@ -363,12 +363,10 @@ def test_post_mortem(fresh: Notebook, core: str) -> None:
 
 @each_core
 def test_run_and_reload(bare: Notebook, core: str) -> None:
-    """%run of a script and importlib.reload are measured, and %run of a notebook runs it."""
+    """%run of a script and importlib.reload are measured."""
     bare.load(core=core)
     bare.write("script_run.py", "a = 1\nif a == 2:\n    a = 3")
-    write_notebook(bare.directory / "other.ipynb", "b = 1\nif b == 2:\n    b = 3")
     bare.cell("%run script_run.py")
-    label = bare.cell("%run other.ipynb")
     bare.write("mod_reload.py", "x = 1")
     bare.cell("import sys; sys.modules.pop('mod_reload', None)\nimport mod_reload, importlib")
     time.sleep(0.01)
@@ -377,8 +375,33 @@ def test_run_and_reload(bare: Notebook, core: str) -> None:
     files = bare.report()
     assert files["script_run.py"]["missing_lines"] == [3]
     assert files["mod_reload.py"]["missing_lines"] == [4]
-    assert files[label]["missing_lines"] == []
-    assert bare.must("b").result == "1"  # its own cells are a known limit
+
+
+@each_core
+def test_run_of_a_notebook(bare: Notebook, core: str) -> None:
+    """%run of a notebook is measured, and reported as the file with who ran each line."""
+    bare.load(core=core)
+    bare.cell("x = 1")  # as a cell of the notebook's
+    cells = "x = 1", "def f(y):\n    if y:\n        return 1\n    return 2", "%%time\nf(x)"
+    path = write_notebook(bare.directory / "sub" / "other.ipynb", *cells)
+    ran = bare.cell("%run sub/other.ipynb\nz = 3")
+    called = bare.cell("f(0)")
+    bare.write("setup.ipy", "here = %pwd\nif not here:\n    here = 2")
+    script = bare.cell("%run setup.ipy")
+    files = bare.report("--show-contexts")
+    assert files[ran]["executed_lines"] == [1, 2]
+    assert files[f"{script}.1"]["missing_lines"] == [3]
+    entry = files["sub/other.ipynb"]
+    assert entry["missing_lines"] == []
+    assert entry["summary"]["num_statements"] == 6
+    assert entry["contexts"][str(line_of(path, "    return 1"))] == [ran]
+    assert entry["contexts"][str(line_of(path, "    return 2"))] == [called]
+    done = command("ipycov", "report", "--json", "stored.json", cwd=bare.directory)
+    assert "sub/other.ipynb" in done.stdout
+    stored = json.loads((bare.directory / "stored.json").read_text())["files"]
+    assert stored["sub/other.ipynb"]["executed_lines"] == entry["executed_lines"]
+    bare.must("%unload_ext ipycov\nassert 'safe_execfile_ipy' not in vars(get_ipython())")
+    bare.must("%run sub/other.ipynb")
 
 
 @pytest.mark.skipif(
