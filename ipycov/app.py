@@ -15,6 +15,7 @@ from ipycov.app_doctor import DoctorApp
 from ipycov.app_run import RunApp
 from ipycov.app_store import CombineApp, EraseApp, ReportApp
 from ipycov.errors import IPyCovError
+from ipycov.view import seen
 
 
 class IPyCovApp(Command):
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         app.parse_command_line(list(sys.argv[1:] if argv is None else argv))
         return app.start()
     except (IPyCovError, ConfigError, TraitError) as error:
-        print(f"ipycov: {error}", file=sys.stderr)
+        print(f"ipycov: {seen(str(error))}", file=sys.stderr)
         return FAILED
     except CoverageConfigError as error:
         print(f"ipycov: coverage.py refuses its configuration: {error}", file=sys.stderr)

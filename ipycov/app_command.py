@@ -15,6 +15,7 @@ from ipycov import __version__
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.folding import NotebookReporter
 from ipycov.report import COLUMNS, Report, ReportingCoverage, ReportOptions, check_writable
+from ipycov.view import seen
 
 OK, CELL_RAISED, FAILED = 0, 1, 2
 
@@ -127,17 +128,17 @@ class ReportingCommand(Command):
         print(table.text, end="")
         if self.show_missing:
             for line in missing_by_cell(report):
-                print(line)
+                print(seen(line))
         for format in WRITTEN:
             if path := getattr(self, format):
                 written, _ = report.write(format, path)
                 print(f"Wrote {format} report to {written}")
         for note in report.notes:
-            print(note)
+            print(seen(note))
         try:
             report.check_threshold(table.percent)
         except UnderThreshold as error:
-            print(error)
+            print(seen(str(error)))
             return FAILED
         return OK
 

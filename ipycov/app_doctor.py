@@ -9,6 +9,7 @@ from coverage.exceptions import ConfigError, CoverageException
 
 from ipycov import doctor
 from ipycov.app_command import CELL_RAISED, OK, Command, Usage
+from ipycov.view import seen
 from ipycov.why import Facts, explain
 
 
@@ -29,7 +30,7 @@ class DoctorApp(Command):
         """Examine; return the exit code."""
         if not self.extra_args:
             diagnosis = doctor.examine()
-            print(diagnosis.text())
+            print(seen(diagnosis.text()))
             return CELL_RAISED if diagnosis.troubles else OK
         try:
             facts = Facts(doctor.configured())
@@ -37,5 +38,5 @@ class DoctorApp(Command):
             raise Usage(f"coverage.py refuses its configuration: {error}") from error
         sys.path.insert(0, os.getcwd())  # as in a kernel that starts here
         answers = [explain(name, facts) for name in self.extra_args]
-        print("\n".join(map(str, answers)))
+        print(seen("\n".join(map(str, answers))))
         return OK if all(answer.measured for answer in answers) else CELL_RAISED

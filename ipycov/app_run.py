@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 from traitlets import Bool, Float, Int, List, Unicode
 
@@ -29,6 +30,7 @@ from ipycov.measure import Options
 from ipycov.notebooks import Notebook
 from ipycov.progress import Bars
 from ipycov.report import ReportingCoverage, check_writable
+from ipycov.view import seen
 
 
 class RunApp(ReportingCommand):
@@ -77,20 +79,27 @@ class RunApp(ReportingCommand):
         running.require_runner()
         read = [self._read(path) for path in self._paths()]
         found = [notebook for notebook in read if notebook is not None]
+        documents = [running.read_document(notebook.path) for notebook in found]
         self.check_targets()
         self._check_copies(found)
         options = self._options()
         cov = ReportingCoverage(**options.for_reporting().coverage_arguments())
         gathered = Gathered(cov)
-        code = self._run(found, options, gathered)
+        code = self._run(found, documents, options, gathered)
         gathered.touch(_unexecuted(options))
         gathered.expect(package for package in options.source or () if not os.path.isdir(package))
         for problem in gathered.use():
-            print(problem, file=sys.stderr)
+            print(seen(str(problem)), file=sys.stderr)
         reported = self.report(cov)
         return code or reported
 
-    def _run(self, found: Sequence[Notebook], options: Options, gathered: Gathered) -> int:
+    def _run(
+        self,
+        found: Sequence[Notebook],
+        documents: Sequence[Any],
+        options: Options,
+        gathered: Gathered,
+    ) -> int:
         """Run the notebooks, as many at a time as asked for, and gather what they covered."""
         code = OK
         limits = running.Limits(self.timeout, self.cell_timeout)
@@ -105,11 +114,13 @@ class RunApp(ReportingCommand):
             runs = [
                 pool.submit(
                     running.run,
-                    running.Request(notebook, options, store, limits, self.output_dir or None),
+                    running.Request(
+                        notebook, document, options, store, limits, self.output_dir or None
+                    ),
                     bars.progress(notebook.path),
                     stop,
                 )
-                for notebook, store in zip(found, stores, strict=True)
+                for notebook, document, store in zip(found, documents, stores, strict=True)
             ]
             try:
                 for run in runs:
@@ -179,12 +190,12 @@ class RunApp(ReportingCommand):
             said = f"{path} is a notebook in {notebook.language}, not in Python"
             if path in self.extra_args:
                 raise BadNotebook(f"{said}; leave it out")
-            print(f"{said}: left out", file=sys.stderr)
+            print(f"{seen(said)}: left out", file=sys.stderr)
             return None
         if not notebook.keeps_lines:
             print(
-                f"{path}: the file does not keep each source line on a line of its own, so line "
-                "numbers count the lines of its code cells",
+                f"{seen(path)}: the file does not keep each source line on a line of its own, so "
+                "line numbers count the lines of its code cells",
                 file=sys.stderr,
             )
         return notebook

@@ -9,6 +9,7 @@ from ipycov.app_command import Command, ReportingCommand, Usage, aliases_for, fl
 from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.gathering import Gathered
 from ipycov.report import ReportingCoverage
+from ipycov.view import seen
 
 
 class ReportApp(ReportingCommand):
@@ -31,12 +32,12 @@ class ReportApp(ReportingCommand):
         for path in self.extra_args or [store.DIRECTORY]:
             gathered.add_store(store.holding(path))
         for problem in gathered.use():
-            print(problem, file=sys.stderr)
+            print(seen(str(problem)), file=sys.stderr)
         if gathered.is_empty:
             raise NothingMeasured("nothing to report: the sessions there measured nothing")
         code = self.report(cov)
         for note in gathered.notes:
-            print(note)
+            print(seen(note))
         return code
 
 
@@ -66,7 +67,7 @@ class CombineApp(Command):
         for path in map(store.holding, self.extra_args or [store.DIRECTORY]):
             for session in store.read(path):
                 if isinstance(session, IPyCovError):
-                    print(session, file=sys.stderr)
+                    print(seen(str(session)), file=sys.stderr)
                 else:
                     if session.cut_off:
                         print(

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from ipycov.running import Progress
+from ipycov.view import seen
 
 
 class Bars:
@@ -41,7 +42,9 @@ class Bars:
         def show(done: int, total: int) -> None:
             nonlocal bar
             if bar is None:
-                bar = self._tqdm(total=total, desc=path, unit="cell", disable=None, leave=False)
+                bar = self._tqdm(
+                    total=total, desc=seen(path), unit="cell", disable=None, leave=False
+                )
             bar.update(done - bar.n)
             if done == total:
                 bar.close()
@@ -51,4 +54,4 @@ class Bars:
 
     def write(self, line: str, file: IO[str]) -> None:
         """Print a line above the bars."""
-        self._tqdm.write(line, file=file)
+        self._tqdm.write(seen(line), file=file)

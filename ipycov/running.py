@@ -8,12 +8,13 @@ import math
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from ipycov.errors import MissingExtra
+from ipycov.errors import BadNotebook, MissingExtra
 from ipycov.measure import Options
 from ipycov.notebooks import Notebook
 
@@ -61,10 +62,12 @@ class Limits:
 class Request:
     """A notebook to run, measured into the directory `store`.
 
+    `document` is the notebook as `read_document` gives it; it takes in what the run puts out.
     An executed copy is written below `output_dir` where it is given.
     """
 
     notebook: Notebook
+    document: Any
     options: Options
     store: str
     limits: Limits
@@ -99,6 +102,31 @@ class Stop:
                 self._cancels.discard(cancel)
 
 
+def read_document(path: str) -> Any:
+    """The notebook at `path` as nbformat reads it.
+
+    Raises `BadNotebook` when it can't, which is stricter than `ipycov.notebooks`.
+    """
+    import nbformat
+    from traitlets.log import get_logger
+
+    with open(path, encoding="utf-8-sig") as file:
+        text = file.read()
+    log: Any = get_logger()
+    before, log.disabled = log.disabled, True  # to which it tells what in a schema is not met
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ids that nbformat has made up
+            document: Any = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+        "".join(cell.source for cell in document.cells)  # nbformat lets other types pass
+    except Exception as error:  # it raises whatever the wrong types in a file lead to
+        why = str(error).strip().split("\n")[0]
+        raise BadNotebook(f"{path} can't be run: nbformat does not read it: {why}") from error
+    finally:
+        log.disabled = before
+    return document
+
+
 def run(request: Request, progress: Progress, stop: Stop) -> Outcome:
     """Run a notebook in its own directory.
 
@@ -110,13 +138,12 @@ def run(request: Request, progress: Progress, stop: Stop) -> Outcome:
 
 
 async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
-    import nbformat
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook, limits = request.notebook, request.limits
-    document: Any = nbformat.read(notebook.path, as_version=4)  # type: ignore[no-untyped-call]
+    document = request.document
     outcome = Outcome()
     kernel = notebook.kernel_name or "python3"
     try:
@@ -164,6 +191,8 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
                 await client.async_execute(stderr=stderr)
         except CellExecutionError as error:
             outcome.error = f"{where()} raised {error.ename}: {error.evalue}"
+        except UnicodeEncodeError:
+            outcome.error = f"{where()} holds half a surrogate pair, which no kernel can be sent"
         except CellTimeoutError:
             outcome.error = f"{where()} did not end within {limits.cell:g} seconds"
         except (TimeoutError, asyncio.CancelledError, DeadKernelError) as error:
@@ -177,7 +206,10 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
             else:
                 raise
     if request.output_dir is not None:
-        _write(document, notebook.path, request.output_dir)
+        try:
+            _write(document, notebook.path, request.output_dir)
+        except UnicodeEncodeError:
+            outcome.notes.append("no executed copy is written: UTF-8 can't hold its text")
     ran_code = any(_has_code(document.cells[index].source) for index in executed)
     if outcome.error is None and ran_code and not os.listdir(request.store):
         outcome.notes.append(
@@ -212,8 +244,11 @@ def _write(document: Any, path: str, output_dir: str) -> None:
     import nbformat
 
     target = output_path(path, output_dir)
+    text = nbformat.writes(document)  # type: ignore[no-untyped-call]
+    octets = f"{text.rstrip()}\n".encode()
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
-    nbformat.write(document, target)  # type: ignore[no-untyped-call]
+    with open(target, "wb") as file:
+        file.write(octets)
 
 
 def _last_lines(stderr: IO[str]) -> list[str]:

@@ -109,12 +109,12 @@ class Shown:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         notes = [visible(note) for note in self.notes]
-        bundle = {"text/plain": "\n".join([_seen(self.plain), *notes])}
+        bundle = {"text/plain": "\n".join([seen(self.plain), *notes])}
         if self.html:
             bundle["text/html"] = self.html + "".join(f"<p>{escape(note)}</p>" for note in notes)
         if self.markdown:
             said = [markdown_text(note) for note in notes]
-            bundle["text/markdown"] = "\n\n".join([_seen(self.markdown), *said])
+            bundle["text/markdown"] = "\n\n".join([seen(self.markdown), *said])
         return bundle
 
 
@@ -213,6 +213,12 @@ def visible(text: str) -> str:
     return "".join(char if char == "\t" or char.isprintable() else _escape(char) for char in text)
 
 
+def seen(text: str) -> str:
+    """The lines of `text`, with nothing in them that is not seen."""
+    lines = text.rstrip("\n").split("\n")
+    return "\n".join(lines if "".join(lines).isprintable() else map(visible, lines))
+
+
 def _joined(rows: Sequence[Sequence[str]]) -> str:
     """All values of a table, visible, to be escaped at once: a thousand rows have many."""
     if not "".join([value for values in rows for value in values]).isprintable():
@@ -225,9 +231,3 @@ def _escape(char: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _seen(text: str) -> str:
-    """The lines of `text`, with nothing in them that is not seen."""
-    lines = text.rstrip("\n").split("\n")
-    return "\n".join(lines if "".join(lines).isprintable() else map(visible, lines))
