@@ -160,6 +160,10 @@ class CellBook:
         if cell.nested in taken:
             cell.nested = max(taken) + 1
 
+    def take(self, cell: Cell) -> None:
+        """Take a cell that another book holds too."""
+        self._by_filename[cell.filename] = cell
+
     def add(
         self, filename: str, typed: str, compiled: str | None, id: str | None, count: int
     ) -> Cell:

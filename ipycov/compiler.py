@@ -64,7 +64,8 @@ class CellCompiler:
 
     `named` is called with each cell whose text is about to be compiled, and `runs` before each of
     its statements is run. `every_text` takes each text that is compiled for a cell, for where
-    nobody tells which are. `failed` is told of errors of ipycov's own.
+    nobody tells which are. `failed` is told of errors of ipycov's own. `also_measured` is told what
+    one that watches the same compiler has measured.
     """
 
     def __init__(
@@ -86,9 +87,23 @@ class CellCompiler:
         self.running_file: str | None = None  # of %run, whose cells no hook tells of
         self._cells: dict[str, Cell] = {}  # by the name in the code objects
         self._fragment: _Fragment | None = None
+        self._before: CellCompiler | None = None
+        self.also_measured: Callable[[Any], None] | None = None
+
+    def pass_on(self, measured: Any) -> None:
+        """Tell the one that watched the compiler before what was measured, by filename."""
+        if self._before is not None and self._before.also_measured is not None:
+            self._before.also_measured(measured)
 
     def install(self, compiler: Any) -> None:
-        """Watch `compiler`, an IPython `CachingCompiler`."""
+        """Watch `compiler`, an IPython `CachingCompiler`.
+
+        It takes the place of one that watches it already. That of a kernel which coverage.py
+        measures is told of the cells, and watches again afterwards.
+        """
+        before: CellCompiler | None = compiler.__dict__.get("_ipycov")
+        if before is not None and before is not self and before.also_measured is not None:
+            self._before = before
         if not isinstance(compiler, _Watched):
             compiler.__class__ = _watched_class(type(compiler))
         compiler.__dict__["_ipycov"] = self
@@ -104,6 +119,9 @@ class CellCompiler:
 
     def uninstall(self, compiler: Any) -> None:
         """Leave `compiler` as it was."""
+        if self._before is not None:
+            compiler.__dict__["_ipycov"] = self._before
+            return
         compiler.__dict__.pop("_ipycov", None)
         if isinstance(compiler, _Watched) and type(compiler).__mro__[1] is _Watched:
             compiler.__class__ = type(compiler).__mro__[2]
@@ -147,7 +165,14 @@ class CellCompiler:
         cell.file = run.file
         self._cells[name] = cell
         self._named(cell)
+        if self._before is not None:
+            self._before.share(name, cell)
         return name
+
+    def share(self, name: str, cell: Cell) -> None:
+        """Take a cell that another has watched, whose code is compiled under `name`."""
+        self.book.take(cell)
+        self._cells[name] = cell
 
     def add_earlier(self, name: str, typed: str, compiled: str, count: int) -> Cell:
         """Add a cell to the book whose code was compiled before this compiler was watched."""

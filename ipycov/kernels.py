@@ -9,13 +9,16 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipycov import coverage_internals
 from ipycov.imports import after_import
+
+if TYPE_CHECKING:
+    from ipycov.results import Measured
 
 _COMPILERS = "IPython.core.compilerop"
 
@@ -92,6 +95,11 @@ class _Kernel:
         with _told("what a cell covered is kept in memory only"):
             self._data.keep()
 
+    def also_measured(self, measured: Mapping[str, Measured]) -> None:
+        """Keep what ipycov, loaded in a cell, has measured while coverage.py was paused for it."""
+        with _told("what a cell covered is not in the data"):
+            self._data.take(measured)
+
     def fold(self) -> None:
         """Turn the cells in the saved data into notebooks."""
         if self._data is None or os.getpid() != self._pid:
@@ -107,6 +115,7 @@ class _Kernel:
         book = CellBook()
         self._data = KernelData(self._cov, book, self._directory)
         watcher = CellCompiler(book, lambda cell: None, every_text=True)
+        watcher.also_measured = self.also_measured
         watcher.install(compiler)
         coverage_internals.always_measure(self._cov, book.__contains__)
         shell = running_shell()

@@ -17,7 +17,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,19 @@ class KernelData:
         """Take what was covered since the last time out of `cov`, and write it down."""
         found = coverage_internals.take(self._cov)
         branch = bool(self._cov.get_option("run:branch"))
-        files = {name: measured_from(lines, branch) for name, lines in found.items()}
+        self._keep({name: measured_from(lines, branch) for name, lines in found.items()})
+
+    def take(self, measured: Mapping[str, Measured]) -> None:
+        """Keep what another has measured here, of what `cov` measures."""
+        branch = bool(self._cov.get_option("run:branch"))
+        files = {}
+        for name, data in measured.items():
+            if coverage_internals.would_measure(self._cov, name):
+                arcs = data.arcs if data.arcs is not None else {(-1, line) for line in data.lines}
+                files[name] = Measured(set(data.lines), set(arcs) if branch else None, -1)
+        self._keep(files)
+
+    def _keep(self, files: dict[str, Measured]) -> None:
         new = [cell for cell in self._book if id(cell) not in self._known]
         self._known |= {id(cell) for cell in new}
         context = str(self._cov.get_option("run:context") or "")

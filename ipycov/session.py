@@ -226,6 +226,7 @@ class Session:
         with ExitStack() as stack:  # each of them, whatever goes wrong with another
             for measurement in self._measurements.values():
                 stack.callback(measurement.close)
+            stack.callback(self._pass_on)
             stack.callback(self._stop)
             stack.callback(self._children.close)
             if self._store is not None:
@@ -303,7 +304,7 @@ class Session:
     def _keep(self, ran: Ran) -> None:
         """Keep what a cell covered where it outlives the kernel."""
         cells, self._compiled_cells = self._compiled_cells, []
-        new = [taken for each in self._measurements.values() for taken in each.new()]
+        new = self._pass_on()
         self.reports.stamps.ran(
             {name for taken in new for name in taken.files if name not in self.book}
         )
@@ -321,6 +322,13 @@ class Session:
                 f"ipycov: what is measured is kept in memory only: {error.strerror or error}"
                 + (f": {error.filename}" if error.filename else "")
             )
+
+    def _pass_on(self) -> list[Taken]:
+        """What was measured since the last time, once coverage.py has it that measures us too."""
+        new = [taken for each in self._measurements.values() for taken in each.new()]
+        for taken in new:
+            self.compiler.pass_on(taken.measured())
+        return new
 
     def _forked(self) -> bool:
         """In a process that a cell has forked: go on measuring, if this cell is measured."""

@@ -173,6 +173,34 @@ def test_what_cannot_be_reported(tmp_path: Path) -> None:
     assert "lib.py" in project.python("coverage", "report", "-i").stdout
 
 
+@pytest.mark.parametrize("branch", [False, True])
+def test_a_notebook_that_loads_ipycov(branch: bool, tmp_path: Path) -> None:
+    """coverage.py has what ran while ipycov was loaded, and what ran when it was taken off."""
+    project = Project(tmp_path, config=f"branch = {branch}\n")
+    write_notebook(
+        project.notebook,
+        "x = 1",
+        "%load_ext ipycov",
+        "import lib\n\ndef f(x):\n    if x:\n        return lib.sign(x)\n    return 0",
+        "%%cov -q\nif x == 1:\n    f(1)",
+        "%unload_ext ipycov",
+        "if x == 2:\n    y = 2",
+    )
+    (tmp_path / "go.py").write_text(
+        "import json\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "for cell in json.load(open('a.ipynb'))['cells']:\n"
+        "    shell.run_cell(''.join(cell['source']), store_history=True)\n"
+    )
+    project.python("coverage", "run", "go.py")
+    project.python("coverage", "combine")
+    files = project.report()
+    missed = [line_of(project.notebook, text) for text in ("    return 0", "    y = 2")]
+    assert files["a.ipynb"]["missing_lines"] == missed
+    assert files["lib.py"]["missing_lines"] == [3]
+
+
 def test_minified(tmp_path: Path) -> None:
     """A notebook that keeps no line a line is reported by rows of code, and a warning says so."""
     project = Project(tmp_path)
