@@ -90,10 +90,10 @@ class CellCompiler:
         self._before: CellCompiler | None = None
         self.also_measured: Callable[[Any], None] | None = None
 
-    def pass_on(self, measured: Any) -> None:
+    def pass_on(self, measured: Callable[[], Any]) -> None:
         """Tell the one that watched the compiler before what was measured, by filename."""
         if self._before is not None and self._before.also_measured is not None:
-            self._before.also_measured(measured)
+            self._before.also_measured(measured())
 
     def install(self, compiler: Any) -> None:
         """Watch `compiler`, an IPython `CachingCompiler`.

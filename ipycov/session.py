@@ -327,7 +327,7 @@ class Session:
         """What was measured since the last time, once coverage.py has it that measures us too."""
         new = [taken for each in self._measurements.values() for taken in each.new()]
         for taken in new:
-            self.compiler.pass_on(taken.measured())
+            self.compiler.pass_on(taken.measured)
         return new
 
     def _forked(self) -> bool:
