@@ -20,6 +20,7 @@ from ipycov.ran import Ran
 from ipycov.run_magic import NotebookRuns
 from ipycov.session import Session
 from ipycov.store import DIRECTORY, Store
+from ipycov.view import seen
 
 _ATTRIBUTE = "_ipycov"
 
@@ -252,7 +253,7 @@ def _within_a_cell() -> bool:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(seen(message), file=sys.stderr)
 
 
 def load(shell: Any) -> None:

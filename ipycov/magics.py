@@ -186,7 +186,7 @@ class CoverageMagics(Magics):
         )
         try:
             if arguments.why is not None:
-                print(self._session.why(_unquoted(arguments.why)))
+                print(view.seen(str(self._session.why(_unquoted(arguments.why)))))
                 return
             cov, problems = self._session.reports.everything()
             report = Report(cov, options)
@@ -327,7 +327,8 @@ class CoverageMagics(Magics):
     ) -> float:
         if path is not None or format in ("json", "xml", "lcov"):
             written, total = report.write(format, path)
-            print("\n".join([f"Wrote {format} report to {written}", *report.notes, *notes]))
+            said = [f"Wrote {format} report to {written}", *report.notes, *notes]
+            print(view.seen("\n".join(said)))
             return total
         if format == "markdown":
             text, total = report.render("markdown")

@@ -168,7 +168,10 @@ class CellReporter(FileReporter):
                 yield [("txt", row)] if row else []
 
     def code_regions(self) -> Iterable[CodeRegion]:
-        return code_regions(self.translation.python)
+        try:
+            return code_regions(self.translation.python)
+        except RecursionError:  # what Python compiles can be nested too deeply to be walked
+            return []
 
     def code_region_kinds(self) -> Iterable[tuple[str, str]]:
         return [("function", "functions"), ("class", "classes")]
@@ -199,3 +202,9 @@ class ModuleReporter(PythonFileReporter):
 
     def __lt__(self, other: object) -> bool:
         return not isinstance(other, CellReporter) and super().__lt__(other)
+
+    def code_regions(self) -> Iterable[CodeRegion]:
+        try:
+            return super().code_regions()
+        except RecursionError:
+            return []

@@ -60,6 +60,30 @@ OWN = (
     "%load_ext ipycov\n%coverage_erase",
 )
 
+#: Prints how many MiB the session holds: what was measured and the cells with their texts.
+HELD = """
+import sys as _sys
+def _deep(root):
+    import types
+    seen, size, left = set(), 0, [root]
+    skip = (type, types.ModuleType, types.FunctionType, types.CodeType, types.FrameType)
+    while left:
+        each = left.pop()
+        if id(each) in seen or isinstance(each, skip):
+            continue
+        seen.add(id(each))
+        size += _sys.getsizeof(each)
+        if isinstance(each, dict):
+            left += [*each.keys(), *each.values()]
+        elif isinstance(each, (list, tuple, set, frozenset)):
+            left += each
+        elif type(each).__module__.split(".")[0] in ("ipycov", "coverage"):
+            left += list(vars(each).values()) if hasattr(each, "__dict__") else []
+            left += [getattr(each, n) for n in getattr(each, "__slots__", ()) if hasattr(each, n)]
+    return size / 2**20
+print(_deep(get_ipython()._ipycov.session))
+"""
+
 #: Notes a tracer that is there when the cell has ended; it is registered after ipycov's own hook.
 WATCH = """
 import sys as _sys, threading as _threading
@@ -112,6 +136,8 @@ def main(number: int, seed: int) -> int:
             psutil.Process(kernel.manager.provisioner.process.pid).memory_info().rss / 2**20
             for kernel in (measured, plain)
         ]
+        measured.run("%load_ext ipycov")
+        held = float(measured.run(HELD).stdout or 0)
     finally:
         measured.close()
         plain.close()
@@ -125,6 +151,8 @@ def main(number: int, seed: int) -> int:
                 "different": len(differ),
                 "tracers left": left,
                 "MiB with and without": [round(each, 1) for each in memory],
+                "MiB that the data holds": round(held, 1),
+                "ratio without it": round((memory[0] - held) / memory[1], 3),
             }
         )
     )
