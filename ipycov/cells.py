@@ -91,6 +91,7 @@ class CellBook:
     def __init__(self) -> None:
         self._by_filename: dict[str, Cell] = {}
         self._by_id: dict[str, Cell] = {}
+        self._highest = 0  # execution count so far
 
     def __iter__(self) -> Iterator[Cell]:
         """The cells as they are now, in the order of their execution counts."""
@@ -154,6 +155,11 @@ class CellBook:
         """
         if counted:
             cell.nested = 0
+            if cell.count <= self._highest:  # it was set back, or not raised after an interrupt
+                for other in [other for other in self if other.label == cell.label]:
+                    if other is not cell:
+                        self.number(other, counted=False)
+            self._highest = max(self._highest, cell.count)
             return
         others = [other for other in self if other is not cell and other.count == cell.count]
         taken = {0, *(other.nested for other in others)}

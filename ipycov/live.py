@@ -132,7 +132,7 @@ def _figures(total: Any, change: float | None) -> str:
     said = f"{total.pc_covered_str}%"
     if change is not None:
         said += f" ({change:+.1f})" if abs(change) >= 0.05 else " (no change)"
-    return f"{said}, {total.n_statements} statements, {total.n_missing} missed"
+    return f"{said}, {plural(total.n_statements, 'statement')}, {total.n_missing} missed"
 
 
 def _percent(analysis: Analysis) -> str:

@@ -39,14 +39,14 @@ class CellReporter(FileReporter):
         self.analysis = analysis
         self.unmeasured = unmeasured
         self._directory = directory
-        self._named: tuple[int, str] = (-1, "")
+        self._named = ("", "")
         self._reported: ReportedFile | None = None
         self._prepared = False
 
     @property
     def filename(self) -> str:
-        if self._named[0] != self.cell.count:
-            self._named = self.cell.count, os.path.join(self._directory, self.cell.label)
+        if self._named[0] != self.cell.label:
+            self._named = self.cell.label, os.path.join(self._directory, self.cell.label)
         return self._named[1]
 
     @filename.setter

@@ -28,7 +28,7 @@ from ipycov.run_notebooks import run_notebooks
 class _Ready(NamedTuple):
     """A cell ready to be reported, and what it is that when it changes makes it ready no more."""
 
-    state: tuple[Cell, Translation, int, bool, int]
+    state: tuple[Cell, Translation, str, bool, int]
     reporter: CellReporter
     file: ReportedFile
 
@@ -206,7 +206,7 @@ class SessionReports:
                 if cell.error is not None:
                     problems.append(Problem(cell.label, cell.error))
                 continue
-            state = (cell, cell.translation, cell.count, cell.measured, data.version)
+            state = (cell, cell.translation, cell.label, cell.measured, data.version)
             ready = known.get(cell.filename)
             if ready is None or ready.state != state:
                 reporter = self._reporter(cell, cov)

@@ -310,3 +310,18 @@ def test_a_coverage_over_measured_cells(measured: Notebook) -> None:
     assert files[even]["missing_lines"] == []
     assert files[last]["missing_lines"] == []
     assert files[between]["missing_lines"] == []
+
+
+def test_counts_that_begin_again(plugged: Notebook) -> None:
+    """When the shell counts anew, the cell that has a number now keeps it."""
+    plugged.must("%load_ext ipycov")
+    plugged.must("here = 1")
+    before = plugged.cell(EVEN)
+    plugged.must("get_ipython().reset()")
+    plugged.must("%coverage_report")
+    for _ in range(3):
+        after = plugged.cell("x = 2\nif x == 3:\n    x = 1")
+    assert after == before
+    files = plugged.report()
+    assert files[after]["missing_lines"] == [3]
+    assert files[f"{before}.1"]["missing_lines"] == [2, 3, 4]
