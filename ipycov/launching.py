@@ -164,6 +164,7 @@ class Launching:
             with self._inherited():
                 return original(command)
 
+        system.__module__ = "os"  # it is pickled by its name, and `posix` has the original
         return system
 
     def _fork_exec(self, original: Any) -> Any:

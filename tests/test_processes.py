@@ -345,6 +345,7 @@ def test_a_cell_sees_nothing_of_it(launching: Notebook) -> None:
         reply = launching.run(f"subprocess.run(['/no/such/program'], env={env})")
         assert reply.ename == "FileNotFoundError"
         assert "ipycov" not in reply.traceback
+    launching.must("import pickle\nassert pickle.loads(pickle.dumps(os.system)) is os.system")
 
 
 def test_other_programs_are_given_their_environment(launching: Notebook) -> None:
