@@ -176,6 +176,9 @@ def _file(name: str, path: str, module: str | None, facts: Facts) -> Answer:
         return Answer(name, False, f"there is no file {filename}", "Is the path right?")
     if os.path.isdir(filename):
         return Answer(name, False, "it is a directory", "Name a file in it")
+    of_run = [cell for cell in facts.book if cell.file == filename]
+    if any((facts.ran or {}).get(cell.filename) for cell in of_run):
+        return Answer(name, True, "a cell has run it with %run")
     if filename.endswith(".ipynb"):
         return Answer(
             name,

@@ -396,6 +396,8 @@ def test_run_of_a_notebook(bare: Notebook, core: str) -> None:
     assert entry["summary"]["num_statements"] == 6
     assert entry["contexts"][str(line_of(path, "    return 1"))] == [ran]
     assert entry["contexts"][str(line_of(path, "    return 2"))] == [called]
+    why = bare.must("%coverage_report --why sub/other.ipynb").stdout
+    assert why == "sub/other.ipynb is measured: a cell has run it with %run.\n"
     done = command("ipycov", "report", "--json", "stored.json", cwd=bare.directory)
     assert "sub/other.ipynb" in done.stdout
     stored = json.loads((bare.directory / "stored.json").read_text())["files"]
