@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,5 +163,23 @@ def test_sessions_from_elsewhere(records: list[Any]) -> None:
         text = "\n".join(json.dumps(each) for each in [{"ipycov": 1}, *records]) + "\n"
         (Path(directory) / "x.session").write_text(text)
         for session in store.read(directory):
+            if not isinstance(session, store.UnreadableStore):
+                session.measured()
+
+
+CORPUS = sorted((Path(__file__).parent / "stress" / "corpus").iterdir())
+
+
+def test_what_the_fuzzer_kept(tmp_path: Path) -> None:
+    """Files that led the fuzzer to new ways are read, or said to be wrong."""
+    assert CORPUS
+    for path in CORPUS:
+        octets = path.read_bytes()
+        (tmp_path / "x.ipynb").write_bytes(octets)
+        with suppress(BadNotebook):
+            for cell in notebooks.read(str(tmp_path / "x.ipynb")).cells:
+                assert len(cell.file_lines) == len(rows(cell.text))
+        (tmp_path / "x.session").write_bytes(b'{"ipycov": 1}\n' + octets)
+        for session in store.read(str(tmp_path)):
             if not isinstance(session, store.UnreadableStore):
                 session.measured()

@@ -3,6 +3,7 @@
     python tests/stress/fuzz_files.py [-max_total_time=SECONDS] [CORPUS]
 
 Needs `pip install atheris`. What a parser says is wrong with a file is no finding; all else is.
+`corpus` keeps what led it to new ways in ten minutes; give a copy, for it adds what it finds.
 """
 
 from __future__ import annotations
