@@ -298,7 +298,11 @@ class CoverageMagics(Magics):
 
     def show(self, ran: Ran, request: Any) -> UnderThreshold | None:
         """Show what a run covered; return what is wrong with it, if its options ask for more."""
-        if ran.measurement is None or not ran.touched:
+        if ran.measurement is None:
+            return None
+        if not ran.touched:
+            if not request.quiet and ran.cell is not None and ran.cell.error is None:
+                print(f"{ran.cell.label}: none of its lines ran")
             return None
         cov, problems = self._session.reports.of_run(ran)
         name = ran.cell.label if ran.cell else ""

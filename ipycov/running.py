@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import IO, Any
 
 from ipycov.errors import BadNotebook, MissingExtra
@@ -38,16 +39,13 @@ class Outcome:
 
 def require_runner() -> None:
     """Raise `MissingExtra` where the packages that run notebooks are not installed."""
-    try:
-        import ipykernel  # noqa: F401
-        import nbclient  # noqa: F401
-        import nbformat  # noqa: F401
-        import tqdm  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(
-            f"running notebooks needs {error.name}, which is not installed; install the extra "
-            "from ipycov's checkout: pip install -e '.[run]'"
-        ) from error
+    for package in ("ipykernel", "nbclient", "nbformat", "tqdm"):
+        # importing them takes longer than finding out that a notebook can't be read
+        if find_spec(package) is None:
+            raise MissingExtra(
+                f"running notebooks needs {package}, which is not installed; install the extra "
+                "from ipycov's checkout: pip install -e '.[run]'"
+            )
 
 
 @dataclass(frozen=True)

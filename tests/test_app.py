@@ -160,3 +160,20 @@ def test_sources_with_commas(project: Path) -> None:
     done = command("ipycov", "run", "ok.ipynb", "--source", "lib,absent", cwd=project)
     assert "no module of the source 'absent' was imported" in done.stderr
     assert "'lib'" not in done.stderr
+
+
+@pytest.mark.parametrize("package", ["nbclient", "tqdm"])
+def test_a_missing_extra(package: str, project: Path) -> None:
+    """Where a package that runs notebooks is not installed, one line says which extra has it."""
+    program = f"import sys; sys.modules[{package!r}] = None; import ipycov.__main__"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", "ok.ipynb"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert package in done.stderr
+    assert "pip install -e '.[run]'" in done.stderr
+    assert done.stderr.strip().count("\n") == 0

@@ -382,6 +382,13 @@ def test_wrong_usage_is_one_clear_line(notebook: Notebook, text: str, said: str)
         assert reply.label not in files, "what was refused did not run"
 
 
+def test_a_cell_that_runs_nothing(notebook: Notebook) -> None:
+    """A cell under %%cov of which nothing can run is said to have run nothing."""
+    notebook.load()
+    reply = notebook.run("%%cov\n# nothing but a comment")
+    assert reply.said.strip() == f"{reply.label}: none of its lines ran"
+
+
 @pytest.mark.parametrize("format", ["text", "html", "markdown", "json", "xml", "lcov"])
 def test_a_report_of_nothing(notebook: Notebook, format: str) -> None:
     """A report before anything was measured says so in one line."""
