@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import IPython
 import pytest
 from kernels import CORES, Kernel, Notebook, source
 from projects import command, write_notebook
@@ -117,6 +118,7 @@ CHECKED = (
 )
 
 
+@pytest.mark.skipif(IPython.version_info < (8,), reason="IPython 7 finds what its history keeps")
 @pytest.mark.parametrize("config", [False, True])
 def test_a_notebook_that_checks_its_own_coverage(tmp_path: Path, config: bool) -> None:
     """As ipytest's own notebooks do: run by nbval, which keeps no history, they find each line."""
@@ -319,9 +321,10 @@ def test_counts_that_begin_again(plugged: Notebook) -> None:
     before = plugged.cell(EVEN)
     plugged.must("get_ipython().reset()")
     plugged.must("%coverage_report")
-    for _ in range(3):
+    after = ""
+    while after != before:  # IPython 7 begins with another number
+        assert after != "In[9]"
         after = plugged.cell("x = 2\nif x == 3:\n    x = 1")
-    assert after == before
     files = plugged.report()
     assert files[after]["missing_lines"] == [3]
     assert files[f"{before}.1"]["missing_lines"] == [2, 3, 4]
