@@ -134,6 +134,7 @@ class Measurement:
         self.branch = bool(self._option("branch"))
         self._begun = False
         self._suspended = False
+        self._halted = False
         self._thread_trace: Any = None
         self._threads_theirs: Any = None
         self.displaced = False  # whether another trace function took the place of coverage.py's
@@ -203,8 +204,10 @@ class Measurement:
             sys.monitoring.restart_events()  # each line is told once; now it must be told again
         return touched
 
-    def stop(self) -> set[str]:
-        """Stop measuring and keep the data; return the names of the files that have new data."""
+    def halt(self) -> None:
+        """Look on no more, so that what is done until `stop` costs less."""
+        if self._halted:
+            return
         # Where a cell has started a Coverage of its own, the trace function is that one's.
         if self._uses_monitoring:
             coverage_internals.halt(self.coverage)
@@ -213,6 +216,12 @@ class Measurement:
                 sys.settrace(None)
             else:
                 self.displaced = True
+        self._halted = True
+
+    def stop(self) -> set[str]:
+        """Stop measuring and keep the data; return the names of the files that have new data."""
+        self.halt()
+        self._halted = False
         touched: set[str] = set()
         try:
             touched = self._take()

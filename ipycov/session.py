@@ -115,6 +115,12 @@ class Session:
         """A cell has ended, with `error` if it did not compile. Return what it covered."""
         if typed not in self._typed:
             return None  # IPython tells the end of an empty cell, but not its beginning
+        if self._active is not None and self._typed == [typed]:
+            self._active.halt()
+        with PutOff():
+            return self._end(typed, error)
+
+    def _end(self, typed: str, error: BaseException | None) -> Ran:
         while self._typed.pop() != typed:
             self._running.pop()
         ran = self._running.pop()
@@ -191,12 +197,13 @@ class Session:
 
     def abandon(self) -> None:
         """Take cells that have begun as ended: an interrupt kept the shell from telling it."""
-        ran = self._running[0]
-        self._running.clear()
-        self._typed.clear()
-        self._wanted = None
-        ran.touched |= self._stop()
-        self._keep(ran)
+        with PutOff():
+            ran = self._running[0]
+            self._running.clear()
+            self._typed.clear()
+            self._wanted = None
+            ran.touched |= self._stop()
+            self._keep(ran)
 
     @property
     def active(self) -> bool:
@@ -268,8 +275,7 @@ class Session:
         @functools.wraps(hook)
         def guarded(event: T) -> None:
             try:
-                with PutOff():
-                    hook(event)
+                hook(event)
             except Exception as error:  # the user's cell comes first
                 self.say_own_error(error)
 
@@ -374,9 +380,10 @@ class Session:
 
     def _start_wanted(self, ran: Ran) -> None:
         """Start to measure what has begun, if that is wanted and was not done."""
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None:
-            self._start(wanted, ran.context)
+        if self._wanted is not None:
+            with PutOff():
+                wanted, self._wanted = self._wanted, None
+                self._start(wanted, ran.context)
         if ran.cell is not None:
             ran.cell.measured |= self._active is not None
 
