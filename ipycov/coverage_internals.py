@@ -6,18 +6,20 @@ A test per function fails when coverage.py changes what it relies on. Parsing, i
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import sys
 import threading
 import tokenize
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, TypeVar
 
 import coverage
-from coverage import CoverageData
+from coverage import CoverageData, pytracer
 from coverage.results import Analysis, Numbers
 
 from ipycov.analysis import Exclusions
@@ -445,6 +447,36 @@ def forget_flushed(cov: coverage.Coverage) -> None:
     coverage.py keeps a set for each, and every further flush goes through all of them.
     """
     cov._collector.data.clear()  # type: ignore[union-attr]
+
+
+def let_go(cov: coverage.Coverage) -> None:
+    """Let the memory of a `cov` be freed that measures no more.
+
+    What it has registered for the end of the process, to stop and to save, holds it until then, and
+    so does a cache of file names, which all collectors share. The garbage collector does not see
+    into tracers in C, which hold it too.
+    """
+    atexit.unregister(cov._atexit)
+    collector: Any = cov._collector
+    if collector is not None:
+        collector.tracers = []
+    clear = getattr(getattr(collector, "cached_mapped_file", None), "cache_clear", None)
+    if clear is not None:
+        clear()
+
+
+@contextmanager
+def unregistered_tracers() -> Iterator[None]:
+    """Have Python tracers that are made meanwhile register nothing for the end of the process.
+
+    Each start makes one, and what it registers, which only PyPy needs, would hold it until then.
+    """
+    registry: Any = pytracer
+    registry.atexit = SimpleNamespace(register=lambda *args: None)
+    try:
+        yield
+    finally:
+        registry.atexit = atexit
 
 
 class MonitoredCode:

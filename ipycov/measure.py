@@ -281,6 +281,8 @@ class Measurement:
         if self._suspended and coverage.Coverage.current() is self.coverage:
             self._suspended = False
             self._end()
+        if not self._suspended:
+            coverage_internals.let_go(self.coverage)
 
     def _take(self) -> set[str]:
         self._add(coverage_internals.take(self.coverage))
@@ -327,7 +329,11 @@ class Measurement:
             coverage_internals.measure_beside(self.coverage, self._share)
             self._begun = True
         try:
-            self.coverage.start()
+            if self._uses_monitoring:
+                self.coverage.start()
+            else:
+                with coverage_internals.unregistered_tracers():
+                    self.coverage.start()
         except (ValueError, RuntimeError) as error:
             if not self._uses_monitoring:
                 raise

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -498,3 +501,24 @@ def test_filename_in_data(
     ready(cov)
     path = os.path.join(os.getcwd(), "a.py")
     assert internals.filename_in_data(cov, path) == ("a.py" if relative else path)
+
+
+@each_core
+def test_memory_is_let_go(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """Nothing of coverage.py's holds a `Coverage` that has ended, nor the tracers of its starts."""
+    cov = coverage.Coverage(data_file=None, config_file=False)
+    cov.set_option("run:core", core)
+    cov.set_option("run:disable_warnings", _NEEDLESS)
+    internals.prepare(cov)
+    before = atexit._ncallbacks()
+    for _ in range(2):
+        with internals.unregistered_tracers():
+            cov.start()
+        cov.stop()
+        internals.take(cov)
+    assert atexit._ncallbacks() == before
+    ended = weakref.ref(cov)
+    internals.let_go(cov)
+    del cov
+    gc.collect()
+    assert ended() is None or core == "sysmon"  # the next start of sys.monitoring lets go of it

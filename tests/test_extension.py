@@ -1004,3 +1004,20 @@ def test_a_kernel_started_with_ipycov(tmp_path: Path) -> None:
         assert notebook.lines(label) == ([1, 2], [3])
     finally:
         kernel.close()
+
+
+def test_unloading_frees_the_memory(fresh: Notebook) -> None:
+    """Sessions that have ended are not kept, nor what %coverage_erase has forgotten."""
+    for core in CORES:
+        fresh.load(core=core)
+        fresh.cell("x = 1")
+        fresh.must("%coverage_erase")
+        fresh.cell("y = 1")
+        fresh.must("%unload_ext ipycov")
+    kept = fresh.must(
+        "import gc; gc.collect()\n"
+        "print([type(o).__name__ for o in gc.get_objects() if type(o).__name__ in "
+        "('Session', 'Measurement', 'CellBook') and type(o).__module__.startswith('ipycov')])"
+    )
+    assert kept.stdout.count("Session") <= 1  # the latest, which a core may hold until it starts
+    assert kept.stdout.count("Measurement") <= 1
