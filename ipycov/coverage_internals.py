@@ -12,8 +12,7 @@ import os
 import sys
 import threading
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, TypeVar
@@ -465,18 +464,27 @@ def let_go(cov: coverage.Coverage) -> None:
         clear()
 
 
-@contextmanager
-def unregistered_tracers() -> Iterator[None]:
-    """Have Python tracers that are made meanwhile register nothing for the end of the process.
+def free_tracers(cov: coverage.Coverage) -> None:
+    """Have the Python tracers of a prepared `cov` register nothing for the end of the process.
 
-    Each start makes one, and what it registers, which only PyPy needs, would hold it until then.
+    Each start and each thread makes one, and what it registers, which only PyPy needs, would hold
+    it, and `cov`, until then.
     """
-    registry: Any = pytracer
-    registry.atexit = SimpleNamespace(register=lambda *args: None)
-    try:
-        yield
-    finally:
-        registry.atexit = atexit
+    core: Any = cov._collector.core  # type: ignore[union-attr]
+    tracer_class = core.tracer_class
+    if tracer_class is not pytracer.PyTracer:
+        return
+
+    def init(tracer: Any) -> None:
+        registry: Any = pytracer
+        registry.atexit = SimpleNamespace(register=lambda *args: None)
+        try:
+            tracer_class.__init__(tracer)
+        finally:
+            registry.atexit = atexit
+
+    names = {"__init__": init, "__module__": tracer_class.__module__}
+    core.tracer_class = type(tracer_class.__name__, (tracer_class,), names)
 
 
 class MonitoredCode:

@@ -325,15 +325,12 @@ class Measurement:
         if not self._begun:
             self._threads_before = {thread.ident for thread in threading.enumerate()}
             coverage_internals.prepare(self.coverage)  # now it has what decides on files
+            coverage_internals.free_tracers(self.coverage)
             coverage_internals.always_measure(self.coverage, self.cells.is_cell)
             coverage_internals.measure_beside(self.coverage, self._share)
             self._begun = True
         try:
-            if self._uses_monitoring:
-                self.coverage.start()
-            else:
-                with coverage_internals.unregistered_tracers():
-                    self.coverage.start()
+            self.coverage.start()
         except (ValueError, RuntimeError) as error:
             if not self._uses_monitoring:
                 raise

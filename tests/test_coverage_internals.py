@@ -504,16 +504,19 @@ def test_filename_in_data(
 
 
 @each_core
-def test_memory_is_let_go(make: Callable[..., coverage.Coverage], core: str) -> None:
+def test_memory_is_let_go(core: str) -> None:
     """Nothing of coverage.py's holds a `Coverage` that has ended, nor the tracers of its starts."""
     cov = coverage.Coverage(data_file=None, config_file=False)
     cov.set_option("run:core", core)
     cov.set_option("run:disable_warnings", _NEEDLESS)
     internals.prepare(cov)
+    internals.free_tracers(cov)
     before = atexit._ncallbacks()
     for _ in range(2):
-        with internals.unregistered_tracers():
-            cov.start()
+        cov.start()
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
         cov.stop()
         internals.take(cov)
     assert atexit._ncallbacks() == before
