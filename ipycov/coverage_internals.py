@@ -393,8 +393,18 @@ def is_monitoring(cov: coverage.Coverage) -> bool:
 def halt(cov: coverage.Coverage) -> None:
     """Have the sysmon core of `cov` look on no more, so that what stops it costs less."""
     if is_monitoring(cov):
-        tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
-        sys.monitoring.set_events(tracer.myid, sys.monitoring.events.NO_EVENTS)
+        _look_on(cov, sys.monitoring.events.NO_EVENTS)
+
+
+def look_on(cov: coverage.Coverage) -> None:
+    """Have the sysmon core of `cov` look on again that was halted and not stopped."""
+    _look_on(cov, sys.monitoring.events.PY_START)
+    sys.monitoring.restart_events()
+
+
+def _look_on(cov: coverage.Coverage, events: int) -> None:
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    sys.monitoring.set_events(tracer.myid, events)
 
 
 def would_measure(cov: coverage.Coverage, filename: str) -> bool:

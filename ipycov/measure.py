@@ -352,7 +352,7 @@ class Measurement:
     def _go_on(self) -> None:
         if self._uses_monitoring and coverage_internals.is_monitoring(self.coverage):
             self._suspended = False
-            sys.monitoring.restart_events()
+            coverage_internals.look_on(self.coverage)
             return
         if coverage.Coverage.current() is not self.coverage:
             raise CannotMeasure("a coverage.Coverage that a cell started is measuring")

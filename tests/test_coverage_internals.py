@@ -234,6 +234,20 @@ def test_without_monitored_code(make: Callable[..., coverage.Coverage]) -> None:
 
 
 @pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_halt(make: Callable[..., coverage.Coverage]) -> None:
+    """A sysmon core that is halted sees nothing, until it is to look on again."""
+    cov = make("sysmon")
+    cov.start()
+    run("x = 1")
+    internals.halt(cov)
+    run("\nx = 2")
+    internals.look_on(cov)
+    run("\n\nx = 3")
+    cov.stop()
+    assert sorted(cov.get_data().lines(FILE) or []) == [1, 3]
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
 def test_know_multiline_statements(make: Callable[..., coverage.Coverage]) -> None:
     """A sysmon tracer asks for the multi-line statements of a file by its name."""
     cov = make("sysmon")
