@@ -125,14 +125,14 @@ class ReportingCommand(Command):
         )
         report = Report(cov, options)
         table = report.table()
-        print(table.text, end="")
+        print(seen(table.text))
         if self.show_missing:
             for line in missing_by_cell(report):
                 print(seen(line))
         for format in WRITTEN:
             if path := getattr(self, format):
                 written, _ = report.write(format, path)
-                print(f"Wrote {format} report to {written}")
+                print(seen(f"Wrote {format} report to {written}"))
         for note in report.notes:
             print(seen(note))
         try:

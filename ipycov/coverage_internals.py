@@ -190,10 +190,14 @@ class _Put:
     """Stands before the data of a collector, and lets another put there what was collected."""
 
     def __init__(
-        self, data: CoverageData, put: Callable[[CoverageData, Mapping[str, Any], bool], None]
+        self,
+        data: CoverageData,
+        put: Callable[[CoverageData, Mapping[str, Any], bool], None],
+        copy: Callable[[Mapping[str, Any], bool], None] | None = None,
     ) -> None:
         self._data = data
         self._put = put
+        self.copy = copy  # for what is taken before it comes here
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._data, name)
@@ -271,6 +275,8 @@ def take(cov: coverage.Coverage) -> dict[str, set[Any]]:
         caught: dict[str, set[Any]] = collector.covdata.files
     finally:
         collector.covdata = own
+    if caught and isinstance(own, _Put) and own.copy is not None:
+        own.copy(caught, bool(collector.branch))
     return caught
 
 
@@ -343,7 +349,7 @@ class _Tap:
         self._other = other
         self._data = other.covdata
         if share is not None:
-            other.covdata = _Put(self._data, self._put)
+            other.covdata = _Put(self._data, self._put, self._copy)
 
     def _put(self, data: CoverageData, found: Mapping[str, Any], arcs: bool) -> None:
         self._copy(found, arcs)

@@ -23,7 +23,8 @@ def command(
     done = subprocess.run(
         [sys.executable, "-m", *args],
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        # the debugger of an older ipykernel has a word to say on how it was built
+        env={**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **(env or {})},
         capture_output=True,
         text=True,
         timeout=300,
