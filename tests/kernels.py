@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,10 @@ class Kernel:
     """A kernel that runs under the interpreter of the tests."""
 
     def __init__(self, cwd: Path, env: dict[str, str] | None = None) -> None:
-        self.manager = KernelManager(kernel_name="python3")
+        # Of many kernels that choose a free port and open it a moment later, two choose the same.
+        self._sockets = tempfile.TemporaryDirectory(prefix="k")
+        sockets = os.path.join(self._sockets.name, "k")
+        self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
         self.manager.kernel_spec.argv[0] = sys.executable
         with open(os.devnull, "w") as nowhere:
             self.manager.start_kernel(
@@ -84,6 +88,7 @@ class Kernel:
         self.client.stop_channels()
         if self.manager.is_alive():
             self.manager.shutdown_kernel(now=True)
+        self._sockets.cleanup()
 
     def run(
         self, code: str, cell_id: str | None = None, *, silent: bool = False, kept: bool = True
