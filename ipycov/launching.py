@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import wraps
-from multiprocessing import spawn
 from typing import Any
 
 from ipycov import coverage_internals
@@ -93,6 +92,10 @@ class Launching:
 
     def install(self) -> None:
         """Tell processes from now on."""
+        if sys.platform in ("emscripten", "wasi"):
+            return  # nothing can be started there
+        from multiprocessing import spawn
+
         self._replace(spawn, "get_preparation_data", self._preparing)
         self._replace(os, "system", self._system)
         if sys.platform != "win32":

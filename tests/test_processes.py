@@ -439,7 +439,8 @@ def test_pytest_in_another_process(launching: Notebook) -> None:
     reply = launching.must("!{sys.executable} -m pytest -q --cov=worked test_it.py")
     assert "worked.py" in reply.stdout
     files = launching.report()
-    assert files["test_it.py"]["missing_lines"] == []
+    if "sysmon" in CORES:  # else pytest-cov takes the trace function, and has `worked` alone
+        assert files["test_it.py"]["missing_lines"] == []
     assert 8 in files["worked.py"]["executed_lines"]
 
 
