@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
@@ -89,6 +91,16 @@ class Kernel:
         if self.manager.is_alive():
             self.manager.shutdown_kernel(now=True)
         self._sockets.cleanup()
+
+    def pass_over_output(self) -> None:
+        """Read what the kernel has put out and forget it.
+
+        Of what nobody reads, the kernel's socket keeps some 2000 messages and drops the rest: the
+        one that says that a cell has ended would be lost with it.
+        """
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.client.get_iopub_msg(timeout=0)
 
     def run(
         self, code: str, cell_id: str | None = None, *, silent: bool = False, kept: bool = True

@@ -203,4 +203,5 @@ def _execute(kernel: Kernel, cells: list[str]) -> list[int]:
                 raise AssertionError(f"the kernel does not come back from\n{text}") from None
             if reply["parent_header"].get("msg_id") in sent:
                 counts[reply["parent_header"]["msg_id"]] = reply["content"]["execution_count"]
+        kernel.pass_over_output()
     return list(counts.values())
