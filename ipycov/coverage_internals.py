@@ -7,6 +7,7 @@ A test per function fails when coverage.py changes what it relies on. Parsing, i
 from __future__ import annotations
 
 import atexit
+import copy
 import functools
 import os
 import sys
@@ -362,14 +363,20 @@ class _Tap:
     def take_off(self) -> None:
         """Give what was collected and not asked for yet, and leave it where it is."""
         other = self._other
-        own, other.covdata = other.covdata, _Caught()
-        other._clear_data = lambda: None
-        try:
-            other.flush_data()
-            self._copy(other.covdata.files, bool(other.branch))
-        finally:
-            del other._clear_data
-            other.covdata = self._data if isinstance(own, _Put) else own
+        if isinstance(other.covdata, _Put):
+            other.covdata = self._data
+        if any(tracer.activity() for tracer in other.tracers):
+            self._copy(_flushed_copy(other), bool(other.branch))
+
+
+def _flushed_copy(collector: Any) -> dict[str, set[Any]]:
+    """What a collector would put into its data now, which it keeps."""
+    peeked = copy.copy(collector)
+    peeked.data = {name: set(found) for name, found in collector.data.copy().items()}
+    peeked.tracers = [SimpleNamespace(activity=lambda: True, reset_activity=lambda: None)]
+    peeked.covdata = caught = _Caught()
+    peeked.flush_data()
+    return caught.files
 
 
 def after_fork(cov: coverage.Coverage) -> None:
