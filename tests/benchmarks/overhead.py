@@ -24,7 +24,7 @@ def fib(n):
     if n < 2:
         return n
     return fib(n - 1) + fib(n - 2)
-fib(20)
+fib(23)
 """,
     "class-heavy loop": """
 class Point:
