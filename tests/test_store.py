@@ -230,10 +230,10 @@ def test_nothing_stored(called: list[str], tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_no_store() -> None:
+def test_no_store(tmp_path: Path) -> None:
     """Reading where nothing is raises an error that says so."""
     with pytest.raises(IPyCovError, match="there is no directory"):
-        list(store.read("/nonexistent"))
+        list(store.read(str(tmp_path / "absent")))
 
 
 def test_texts_of_cells(tmp_path: Path) -> None:
