@@ -226,7 +226,8 @@ class _Folding:
         measured = {name for files in covered.values() for name in files}
         cells = [cell for cell in book if cell.filename in measured]
         notebook = notebook_of(cells, notebook_files(places), places[0]) if cells else None
-        alone, parts, reporter, name = cells, {}, None, ""
+        alone, reporter, name = cells, None, ""
+        parts: dict[str, list[Part]] = {}  # several where cells of the notebook have the same text
         if notebook is not None:
             matched, alone = match(notebook, cells)
             if not self.wanted(notebook):
@@ -234,7 +235,9 @@ class _Folding:
             else:
                 name = self.name(notebook.path)
                 reporter = NotebookReporter(notebook, name, _ALL, matched)
-                parts = {cell.filename: part for part in reporter.parts for cell in part.ran}
+                for part in reporter.parts:
+                    for cell in part.ran:
+                        parts.setdefault(cell.filename, []).append(part)
         place = self.name(notebook.path if notebook is not None else places[0])
         alone_reporters = dict(_reporters(alone))
         for context, files in covered.items():
@@ -244,7 +247,8 @@ class _Folding:
             sink = _Sink(new)
             for filename, data in files.items():
                 if filename in parts and reporter is not None:
-                    _add_part(sink, name, reporter, parts[filename], filename, data)
+                    for part in parts[filename]:
+                        _add_part(sink, name, reporter, part, filename, data)
                 elif filename in alone_reporters:
                     cell = alone_reporters[filename].cell
                     shown = alone_reporters[filename].reported(data)

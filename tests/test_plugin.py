@@ -154,6 +154,18 @@ def test_notebooks_of_the_same_text(tmp_path: Path) -> None:
     assert list(project.measure("pytest", "-q", "--nbmake", "two/b.ipynb")) == ["two/b.ipynb"]
 
 
+def test_cells_of_the_same_text(tmp_path: Path) -> None:
+    """Each of a notebook's cells with the same text has run when the text has."""
+    project = Project(tmp_path)
+    write_notebook(project.notebook, "x = 2", "if x > 1:\n    y = 1\nx += 1", "z = 1")
+    again = json.loads(project.notebook.read_text())
+    again["cells"].append({**again["cells"][1], "id": "again"})
+    project.notebook.write_text(json.dumps(again, indent=1))
+    entry = project.measure(*RUNNERS["nbconvert"])["a.ipynb"]
+    assert entry["summary"]["num_statements"] == 8
+    assert entry["missing_lines"] == []
+
+
 def test_what_cannot_be_reported(tmp_path: Path) -> None:
     """What is no notebook, not Python or no code is said by name; the rest is reported."""
     project = Project(tmp_path, config="source = .\n")
