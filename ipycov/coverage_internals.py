@@ -181,10 +181,22 @@ def put_collected(
     def init_for_start() -> None:
         original()
         always_measure(cov, is_cell)
-        collector: Any = cov._collector
-        collector.covdata = _Put(collector.covdata, put)
+        put_from_now_on(cov, put)
 
     cov._init_for_start = init_for_start  # type: ignore[method-assign]
+
+
+def put_from_now_on(
+    cov: coverage.Coverage, put: Callable[[CoverageData, Mapping[str, Any], bool], None]
+) -> None:
+    """Have `put` put what a `cov` that was started collects into its data."""
+    collector: Any = cov._collector
+    collector.covdata = _Put(collector.covdata, put)
+
+
+def context_of(cov: coverage.Coverage) -> str:
+    """The context that `cov` measures in: it can be told one, and not asked for it."""
+    return getattr(cov._data, "_current_context", None) or ""
 
 
 class _Put:

@@ -26,9 +26,14 @@ _COMPILERS = "IPython.core.compilerop"
 def watch(cov: Any) -> None:
     """Learn the cells of a kernel that this process may become, measured by `cov`.
 
-    Where a shell runs already, one of its cells has made `cov`, to report on it by itself.
+    Where a shell runs already, one of its cells has made `cov`, to report on it by itself, or this
+    process is a child of a kernel that is measured.
     """
     shell = running_shell()
+    parent = _forked_from(shell)
+    if parent is not None:
+        parent.measure_child(cov)
+        return
     if shell is not None:
         from ipycov.live_data import LiveData
 
@@ -100,6 +105,17 @@ class _Kernel:
         with _told("what a cell covered is not in the data"):
             self._data.take(measured)
 
+    def is_parent(self) -> bool:
+        """Whether it is a kernel that this process was forked from."""
+        return self._data is not None and os.getpid() != self._pid
+
+    def measure_child(self, cov: Any) -> None:
+        """Keep what the child measures with `cov` of the cells, to be folded when it has ended."""
+        from ipycov.notebook_data import KernelData
+
+        data = KernelData(cov, self._data.book, self._directory)
+        coverage_internals.put_collected(cov, data.book.__contains__, data.put)
+
     def fold(self) -> None:
         """Turn the cells in the saved data into notebooks."""
         if self._data is None or os.getpid() != self._pid:
@@ -118,6 +134,7 @@ class _Kernel:
         watcher.also_measured = self.also_measured
         watcher.install(compiler)
         coverage_internals.always_measure(self._cov, book.__contains__)
+        coverage_internals.put_from_now_on(self._cov, self._data.put)
         shell = running_shell()
         if shell is not None:
             shell.events.register("post_run_cell", self.cell_ended)
@@ -129,6 +146,13 @@ def running_shell() -> Any:
     if shells is None or not shells.InteractiveShell.initialized():
         return None
     return shells.InteractiveShell.instance()
+
+
+def _forked_from(shell: Any) -> _Kernel | None:
+    """The kernel, measured by coverage.py, whose shell was forked with this process."""
+    hooks = shell.events.callbacks["post_run_cell"] if shell is not None else []
+    kernels = (getattr(hook, "__self__", None) for hook in hooks)
+    return next((each for each in kernels if isinstance(each, _Kernel) and each.is_parent()), None)
 
 
 @contextmanager

@@ -66,10 +66,17 @@ class KernelData:
 
     def __init__(self, cov: Any, book: CellBook, directory: str) -> None:
         self._cov = cov
-        self._book = book
+        self.book = book
         self._covered: Covered = {}
+        self._said: set[str] = set()
+        self._directory = directory
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin a file for this process, which none of the cells is in yet."""
+        self._pid = os.getpid()
         self._known: set[int] = set()
-        self._store = Store(_kernels_of(cov), ran_in=directory)
+        self._store = Store(_kernels_of(self._cov), ran_in=self._directory)
 
     def keep(self) -> None:
         """Take what was covered since the last time out of `cov`, and write it down."""
@@ -87,13 +94,34 @@ class KernelData:
                 files[name] = Measured(set(data.lines), set(arcs) if branch else None, -1)
         self._keep(files)
 
+    def put(self, data: CoverageData, found: Mapping[str, Any], arcs: bool) -> None:
+        """Put lines, or arcs, into `data`, and keep those of cells, which are none of its files.
+
+        coverage.py may save at any time: at a SIGTERM, in a child, before `os._exit`.
+        """
+        cells = {name: set(each) for name, each in found.items() if name in self.book}
+        if others := {name: each for name, each in found.items() if name not in cells}:
+            (data.add_arcs if arcs else data.add_lines)(others)
+        self._keep({name: measured_from(each, arcs) for name, each in cells.items()})
+
     def _keep(self, files: dict[str, Measured]) -> None:
-        new = [cell for cell in self._book if id(cell) not in self._known]
-        self._known |= {id(cell) for cell in new}
-        context = str(self._cov.get_option("run:context") or "")
-        self._store.add(new, context, files)
+        if os.getpid() != self._pid:
+            self._begin()
+        context = coverage_internals.context_of(self._cov)
         for name, data in files.items():
             merge(self._covered.setdefault(context, {}), name, data)
+        new = [cell for cell in self.book if id(cell) not in self._known]
+        try:
+            self._store.add(new, context, files)
+        except OSError as error:
+            self._say(f"what cells cover is kept in memory only: {error}")
+        else:
+            self._known |= {id(cell) for cell in new}
+
+    def _say(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            print(f"ipycov: {message}", file=sys.stderr)
 
     def fold(self, directories: Sequence[str]) -> None:
         """Write all of it to the data file that `cov` has saved, cells as their notebooks.
@@ -111,7 +139,7 @@ class KernelData:
             tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
             coverage_internals.close(data)
         target = _HASH.sub("", path)
-        write_folded(self._cov, self._covered, self._book, directories, target, tracers)
+        write_folded(self._cov, self._covered, self.book, directories, target, tracers)
         if target != path and os.path.exists(path):
             os.unlink(path)
         self._store.remove()
@@ -225,7 +253,8 @@ class _Folding:
         """
         measured = {name for files in covered.values() for name in files}
         cells = [cell for cell in book if cell.filename in measured]
-        notebook = notebook_of(cells, notebook_files(places), places[0]) if cells else None
+        # cells that a child only knows tell which notebook it is too
+        notebook = notebook_of(list(book), notebook_files(places), places[0]) if cells else None
         alone, reporter, name = cells, None, ""
         parts: dict[str, list[Part]] = {}  # several where cells of the notebook have the same text
         if notebook is not None:
@@ -261,7 +290,10 @@ class _Folding:
                 sink.add(name, (), arcs, ours=True)
                 sink.add(f"{name}#layout={layout(reporter.notebook)}", (), arcs, ours=True)
             sink.flush()
-        keep_texts(alone, self.directory)
+        try:
+            keep_texts(alone, self.directory)
+        except OSError as error:
+            print(f"ipycov: no report has the cells in no notebook: {error}", file=sys.stderr)
 
 
 def touch_notebooks(cov: Any) -> None:

@@ -405,6 +405,23 @@ def test_arcs_without_a_line(measured: set[Any], stored: set[Any]) -> None:
     assert measured == stored
 
 
+def test_put_from_now_on(make: Callable[..., coverage.Coverage]) -> None:
+    """Another decides what goes into the data of a Coverage that measures, in which context."""
+    found: list[tuple[str, list[int]]] = []
+    cov = make("ctrace")
+    cov.start()
+    internals.put_from_now_on(
+        cov,
+        lambda data, files, arcs: found.append((internals.context_of(cov), sorted(files[FILE]))),
+    )
+    exec(compile("a = 1\n", FILE, "exec"), {})
+    cov.switch_context("later")
+    exec(compile("\nb = 2\n", FILE, "exec"), {})
+    cov.stop()
+    assert not cov.get_data().lines(FILE)
+    assert found == [("", [1]), ("later", [2])]
+
+
 @each_core
 def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> None:
     """What runs while another Coverage measures is lost to neither, and the first goes on."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-import coverage
+import coverage.patch
 import nbformat
 import pytest
 from projects import CONFIG, LIB, Project, command, line_of, write_notebook
@@ -198,19 +198,72 @@ def test_a_notebook_that_loads_ipycov(branch: bool, tmp_path: Path) -> None:
         "%unload_ext ipycov",
         "if x == 2:\n    y = 2",
     )
-    (tmp_path / "go.py").write_text(
+    _run_in_one_process(project)
+    files = project.report()
+    missed = [line_of(project.notebook, text) for text in ("    return 0", "    y = 2")]
+    assert files["a.ipynb"]["missing_lines"] == missed
+    assert files["lib.py"]["missing_lines"] == [3]
+
+
+def _run_in_one_process(project: Project, *, code: int = 0) -> str:
+    """Run the cells of the notebook under coverage.py itself; return what stderr was told."""
+    (project.directory / "go.py").write_text(
         "import json\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
         "for cell in json.load(open('a.ipynb'))['cells']:\n"
         "    shell.run_cell(''.join(cell['source']), store_history=True)\n"
     )
-    project.python("coverage", "run", "go.py")
+    done = project.python("coverage", "run", "go.py", code=code)
     project.python("coverage", "combine")
+    return done.stderr
+
+
+CHOOSE = "def choose(x):\n    if x:\n        return 1\n    return 0"
+SAVED_EARLY = {
+    "SIGTERM": ("sigterm = true", "import os\nchoose(0)\nos.kill(os.getpid(), 15)", -15),
+    "os._exit": ("patch = subprocess, _exit", "import os\nchoose(0)\nos._exit(0)", 0),
+    "multiprocessing": (
+        "concurrency = multiprocessing",
+        "import multiprocessing\n"
+        "pool = multiprocessing.get_context('fork').Pool(1)\n"
+        "pool.map(choose, [0])\npool.close()\npool.join()",
+        0,
+    ),
+    "fork": (
+        "patch = subprocess, fork, _exit",
+        "import os\nos.fork() or choose(0) or os._exit(0)\nos.wait()",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("when", SAVED_EARLY)
+def test_saved_early(when: str, tmp_path: Path) -> None:
+    """What coverage.py saves before a kernel ends, or in its children, is its notebook's too."""
+    config, cell, code = SAVED_EARLY[when]
+    if when == "fork" and not hasattr(coverage.patch, "_patch_fork"):
+        pytest.skip("this coverage.py does not measure forks")
+    project = Project(tmp_path)
+    write_notebook(project.notebook, CHOOSE, cell)
+    rc = tmp_path / ".coveragerc"
+    rc.write_text(rc.read_text().replace("patch = subprocess\n", "") + config + "\n")
+    if "patch" not in config:
+        rc.write_text(rc.read_text() + "patch = subprocess\n")
+    _run_in_one_process(project, code=code)
     files = project.report()
-    missed = [line_of(project.notebook, text) for text in ("    return 0", "    y = 2")]
-    assert files["a.ipynb"]["missing_lines"] == missed
-    assert files["lib.py"]["missing_lines"] == [3]
+    assert sorted(files) == ["a.ipynb", "go.py"]
+    assert files["a.ipynb"]["missing_lines"] == [line_of(project.notebook, "        return 1")]
+
+
+def test_nowhere_to_write(tmp_path: Path) -> None:
+    """Where `.ipycov` can't be written, what cells cover is in the data when the kernel ends."""
+    project = Project(tmp_path)
+    (tmp_path / ".ipycov").write_text("a file")
+    said = _run_in_one_process(project)
+    assert said.count("what cells cover is kept in memory only: [Errno 20]") == 1
+    missed = line_of(project.notebook, "    return None")
+    assert project.report()["a.ipynb"]["missing_lines"] == [missed]
 
 
 def test_minified(tmp_path: Path) -> None:
