@@ -71,11 +71,18 @@ class Store:
         text = _encode(record) + "\n"
         if self._file is None or not os.fstat(self._file).st_nlink:
             self._open()
+        file = self._file or 0
+        whole = os.fstat(file).st_size
+        if not whole:
             head = {"ipycov": _VERSION, "ran_in": self._ran_in, "pid": self._pid}
             text = json.dumps(head) + "\n" + text
         octets = text.encode("ascii")
-        while octets:
-            octets = octets[os.write(self._file or 0, octets) :]
+        try:
+            while octets:
+                octets = octets[os.write(file, octets) :]
+        except OSError:  # a full disk, which may have room again for the next
+            os.ftruncate(file, whole)
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -85,6 +92,8 @@ class Store:
 
     def remove(self) -> None:
         """Remove what was written, for it is kept elsewhere now."""
+        if self._file is None:
+            return
         self.close()
         self._path.unlink(missing_ok=True)
         with suppress(OSError):  # others may be there

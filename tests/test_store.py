@@ -6,10 +6,12 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,22 @@ def test_cut_off(tmp_path: Path) -> None:
         done = command("ipycov", called, cwd=tmp_path)
         assert f"the end of .ipycov/{path.name} is" in done.stderr
         assert "it is cut off" in done.stderr
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """What could not be written whole leaves nothing behind, and what comes later is there."""
+    written = store.Store(str(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for number, room in enumerate([20, limits[0], 200, limits[0]]):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+        try:
+            with nullcontext() if room == limits[0] else pytest.raises(OSError, match="too large"):
+                written.add([], "x" * 100, {str(number): Measured({1})})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (session,) = store.read(str(tmp_path))
+    assert isinstance(session, store.StoredSession), session
+    assert set(session.measured()) == {"1", "3"}
 
 
 def test_the_directory_that_a_kernel_ran_in(tmp_path: Path) -> None:
