@@ -107,7 +107,10 @@ class Gathered:
     ) -> list[tuple[Cell, _Session]]:
         """Add a notebook; return the cells that ran and are not in it."""
         session_of = {id(cell): session for session in sessions for cell in session.cells}
-        measured = {name: data for session in sessions for name, data in session.measured.items()}
+        measured: dict[str, Measured] = {}
+        for session in sessions:  # kernels of the same process id give cells the same names
+            for filename, data in session.measured.items():
+                store.merge(measured, filename, data)
         name = self._name(notebook)
         matched, left = match(notebook, [cell for each in sessions for cell in each.cells])
         reporter = NotebookReporter(notebook, name, self._cov.exclusions, matched)

@@ -197,6 +197,19 @@ def test_report_by_notebook(tmp_path: Path) -> None:
     assert files["a.ipynb"]["summary"]["missing_lines"] == 2
 
 
+def test_sessions_of_the_same_process_id(tmp_path: Path) -> None:
+    """What kernels covered adds up where their cells have the same names, as in containers."""
+    text = "def f(x):\n    if x:\n        return 1\n    return 0"
+    write_notebook(tmp_path / "a.ipynb", text)
+    for line in (3, 4):
+        cell = Cell("/tmp/ipykernel_30/2.py", text, count=1)
+        written = store.Store(str(tmp_path / store.DIRECTORY))
+        written.add([cell], "In[1]", {cell.filename: Measured({1, 2, line})})
+    command("ipycov", "report", "--json", "r.json", cwd=tmp_path)
+    files = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert files["a.ipynb"]["missing_lines"] == []
+
+
 def test_combine(tmp_path: Path) -> None:
     """`ipycov combine` adds a session to coverage.py's data file, beside a test run's data."""
     (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
