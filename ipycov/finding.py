@@ -48,8 +48,16 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Not
     """The notebook that most of `cells`, at least one, are the code of; None where it is none.
 
     Of notebooks that share as many it is the one in the directory that the cells `ran_in`. A
-    runner's executed copy has the same code: the notebook that it was made from is older.
+    runner's executed copy has the same code: the notebook that it was made from is older, or where
+    the copy says that it is.
     """
+    found = _best(cells, paths, ran_in)
+    if found is None or not found.copy_of:
+        return found
+    return _best(cells, [os.path.join(ran_in, found.copy_of)], ran_in) or found
+
+
+def _best(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook | None:
     ran_in = os.path.realpath(ran_in)
     wanted = {digest(cell.typed) for cell in cells}
     best: tuple[Any, Notebook] | None = None
@@ -63,7 +71,7 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Not
         if not notebook.is_python or shared * 2 < len(wanted):
             continue
         rank = (
-            not notebook.is_copy,
+            not notebook.copy_of,
             shared,
             os.path.dirname(os.path.realpath(path)) == ran_in,
             -len(digests),

@@ -42,7 +42,8 @@ class Notebook:
     """A notebook file that was read.
 
     `language` is the language of its kernel in lower case, empty where the file does not tell.
-    `is_copy` tells that the file says it is what a runner wrote, as papermill's outputs do.
+    `copy_of` is the path of the notebook that it says it is a runner's executed copy of, as
+    papermill's outputs do; empty where it does not say so.
     `headings` are those of its markdown cells.
     """
 
@@ -50,7 +51,7 @@ class Notebook:
     cells: tuple[NotebookCell, ...]
     language: str = ""
     kernel_name: str = ""
-    is_copy: bool = False
+    copy_of: str = ""
     headings: tuple[Heading, ...] = ()
 
     @property
@@ -119,20 +120,21 @@ def parse(text: str, path: str) -> Notebook:
         path,
         tuple(document.cells),
         *_kernel(metadata),
-        is_copy="papermill" in metadata,
+        copy_of=_at(metadata, "papermill", "input_path"),
         headings=tuple(document.headings),
     )
 
 
 def _kernel(metadata: Any) -> tuple[str, str]:
-    def at(*keys: str) -> str:
-        value: Any = metadata
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value if isinstance(value, str) else ""
+    language = _at(metadata, "kernelspec", "language") or _at(metadata, "language_info", "name")
+    return (language or _at(metadata, "language")).lower(), _at(metadata, "kernelspec", "name")
 
-    language = at("kernelspec", "language") or at("language_info", "name") or at("language")
-    return language.lower(), at("kernelspec", "name")
+
+def _at(value: Any, *keys: str) -> str:
+    """The string below `keys`, empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 class _Reader:

@@ -135,6 +135,17 @@ def test_another_directory(tmp_path: Path) -> None:
     assert entry["missing_lines"] == [line_of(project.notebook, "    return None")]
 
 
+def test_papermill_from_elsewhere(tmp_path: Path) -> None:
+    """The notebook that papermill is given is reported, wherever it is, and not the copy."""
+    (tmp_path / "ci").mkdir()
+    project = Project(tmp_path / "ci")
+    notebook = project.notebook.rename(tmp_path / "b.ipynb")
+    files = project.measure("papermill", "../b.ipynb", "done.ipynb", "-p", "unused", "1")
+    missed = line_of(notebook, "    return None")
+    assert files[str(notebook)]["missing_lines"] == [missed]
+    assert "done.ipynb" not in files
+
+
 def test_source(tmp_path: Path) -> None:
     """`source` and `omit` choose among notebooks; those that no kernel opened are at 0 %."""
     project = Project(tmp_path, notebook="nbs/a.ipynb", config="source = nbs\nomit = */skip*\n")
