@@ -154,6 +154,10 @@ def fold_killed_kernels(cov: Any) -> None:
         if isinstance(session, UnreadableStore):
             print(f"ipycov: {session}", file=sys.stderr)
         elif not session.lives():
+            if session.cut_off:
+                print(
+                    f"ipycov: the end of {session.path} is left out: it is cut off", file=sys.stderr
+                )
             path = f"{os.path.abspath(str(cov.get_option('run:data_file')))}.{session.name}"
             write_folded(cov, session.covered, session.book, [session.ran_in], path, {})
             Path(session.path).unlink(missing_ok=True)

@@ -219,9 +219,10 @@ def erase(directory: str) -> None:
     Raises `IPyCovError` when there is no such directory.
     """
     folder = _existing(directory)
-    for path in [*folder.glob(f"*{_SUFFIX}"), *folder.glob("cells/*.txt")]:
-        path.unlink()
-    if not {path.name for path in folder.rglob("*")} - {".gitignore", "cells"}:
+    kinds = (f"*{_SUFFIX}", f"kernels/*{_SUFFIX}", "cells/*.txt")
+    for path in [path for kind in kinds for path in folder.glob(kind)]:
+        path.unlink(missing_ok=True)
+    if not {path.name for path in folder.rglob("*")} - {".gitignore", "kernels", "cells"}:
         shutil.rmtree(folder)
 
 

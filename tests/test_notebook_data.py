@@ -41,6 +41,19 @@ def test_a_killed_kernel(killed: Store, tmp_path: Path) -> None:
     assert data.lines(str(tmp_path / "a.ipynb"))
 
 
+def test_a_kernel_that_was_killed_while_it_wrote(
+    killed: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that it had written before is there, and which file is cut off is said."""
+    book = CellBook()
+    cell = book.add("<cell-1>", "x = 1", "x = 1", None, 1)
+    killed.add([cell], "", {cell.filename: Measured({1}, None, -1)})
+    (path,) = (tmp_path / ".ipycov" / "kernels").glob("*.session")
+    path.write_text(path.read_text() + '{"cells":[')
+    assert folded(branch=False).lines(str(tmp_path / "a.ipynb"))
+    assert f"the end of {path} is left out" in capsys.readouterr().err
+
+
 def test_a_killed_kernel_that_covered_nothing(killed: Store, tmp_path: Path) -> None:
     """It leaves no data of lines, which could not be combined with data of branches."""
     killed.add([], "", {})

@@ -246,7 +246,10 @@ def test_combine_needs_the_plugin(tmp_path: Path) -> None:
 
 def test_erase(tmp_path: Path) -> None:
     """`ipycov erase` removes what was stored and leaves a user's own files."""
-    _session(tmp_path)
+    stored = _session(tmp_path)
+    kernels = stored.parent / "kernels"
+    kernels.mkdir()
+    (kernels / stored.name).write_text("cut off")
     (tmp_path / ".coverage").write_text("the user's")
     command("ipycov", "erase", cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".coverage"]
