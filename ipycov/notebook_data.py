@@ -180,8 +180,22 @@ def write_folded(
     """Write the data file `path`, whole or not at all."""
     data_directory = os.path.dirname(os.path.abspath(path))
     places = [*directories, data_directory, *coverage_internals.source_directories(cov)]
+    name = _naming(cov, data_directory)
+
+    def from_here(filename: str) -> str:
+        """What the data calls a file that the kernel, with `relative_files`, had from its own."""
+        ours = filename in book or tracers.get(filename) == NAME
+        if ours or os.path.isabs(filename):
+            return filename
+        return name(os.path.join(directories[0], filename))
+
+    covered = {
+        context: {from_here(filename): data for filename, data in files.items()}
+        for context, files in covered.items()
+    }
+    renamed = {from_here(filename): tracer for filename, tracer in tracers.items()}
     folding = _Folding(
-        _naming(cov, data_directory),
+        name,
         data_directory,
         lambda notebook: coverage_internals.measures_notebook(cov, notebook.path),
     )
@@ -189,7 +203,7 @@ def write_folded(
     new = CoverageData(basename=folded)
     folding.fold(covered, new, book, places)
     new.add_file_tracers(
-        {name: tracer for name, tracer in tracers.items() if tracer and name not in book}
+        {name: tracer for name, tracer in renamed.items() if tracer and name not in book}
     )
     new.write()
     coverage_internals.close(new)

@@ -32,6 +32,10 @@ class NotebookPlugin(CoveragePlugin):
         """Begin to look out for a kernel in this process."""
         from ipycov import coverage_internals, kernels
 
+        # Kernels take patterns over, and coverage.py takes them from where each kernel runs.
+        for option in ("run:include", "run:omit"):
+            if given := config.get_option(option):
+                config.set_option(option, [*given, *map(os.path.abspath, filter(_is_path, given))])
         # An installed package is left out as it is; one that is developed in place is not.
         omitted = config.get_option("run:omit") or []
         config.set_option("run:omit", [*omitted, os.path.join(os.path.dirname(__file__), "*")])
@@ -49,3 +53,8 @@ class NotebookPlugin(CoveragePlugin):
             self._files = NotebookFiles(self._coverage, running_shell())
         reporter: FileReporter | str = self._files.reporter(filename)
         return reporter
+
+
+def _is_path(pattern: str) -> bool:
+    """Whether coverage.py takes a pattern from the current directory."""
+    return not os.path.isabs(pattern) and not pattern.startswith(("*", "?"))

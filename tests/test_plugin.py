@@ -340,10 +340,25 @@ def test_contexts(tmp_path: Path) -> None:
 
 
 def test_relative_files(tmp_path: Path) -> None:
-    """With relative_files a notebook is in the data by its path from the project."""
-    project = Project(tmp_path, notebook="nbs/a.ipynb", config="relative_files = true\n")
+    """With relative_files a notebook and its modules are in the data by their paths from there."""
+    config = "relative_files = true\nsource = .\n"
+    project = Project(tmp_path, notebook="nbs/a.ipynb", config=config)
+    (tmp_path / "lib.py").rename(tmp_path / "nbs" / "lib.py")
+    write_notebook(tmp_path / "nbs" / "never.ipynb", "x = 1")
     files = project.measure("pytest", "-q", "--nbmake", "nbs/a.ipynb")
-    assert "nbs/a.ipynb" in files
+    assert sorted(files) == ["nbs/a.ipynb", "nbs/lib.py", "nbs/never.ipynb"]
+
+
+@pytest.mark.parametrize("option", ["include = nbs/*, kept/*", "omit = left/*"])
+def test_patterns(option: str, tmp_path: Path) -> None:
+    """`include` and `omit` are taken from where coverage.py was called, not where a kernel runs."""
+    project = Project(tmp_path, notebook="nbs/a.ipynb", config=f"{option}\n")
+    for name in ("kept", "left"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "module.py").write_text("x = 1\n")
+    write_notebook(project.notebook, "import kept.module, left.module")
+    files = project.measure("jupyter", "execute", "nbs/a.ipynb")
+    assert sorted(files) == ["kept/module.py", "nbs/a.ipynb"]
 
 
 @pytest.mark.parametrize("moved_cells", [False, True])
