@@ -239,6 +239,25 @@ def filename_in_data(cov: coverage.Coverage, path: str) -> str:
     return cov._file_mapper(path)
 
 
+def answer_contexts(
+    cov: coverage.Coverage,
+    path: str,
+    answer: Callable[[Callable[[str], dict[int, list[str]]]], dict[int, list[str]]],
+) -> None:
+    """Have reports of `cov` take the contexts of a file's lines from `answer`.
+
+    It is given what the data answers for any file. coverage.py asks a plugin to translate lines
+    and arcs, and takes the contexts of lines as they are in the data.
+    """
+    data = cov.get_data()
+    original = data.contexts_by_lineno
+
+    def contexts_by_lineno(filename: str) -> dict[int, list[str]]:
+        return answer(original) if filename == path else original(filename)
+
+    data.contexts_by_lineno = contexts_by_lineno  # type: ignore[method-assign]
+
+
 def renaming(cov: coverage.Coverage) -> Callable[[str], str]:
     """What `[paths]` calls a file of the data: its name here where it has another, else its own."""
     aliases = cov._make_aliases()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,10 +49,14 @@ class _Unreadable(FileReporter):
 
 @dataclass
 class _Recorded:
-    """What a data file records of one notebook: its layouts and its cells' own data by digest."""
+    """What a data file records of one notebook: its layouts and its cells' own data by digest.
+
+    `names` are those of the records of cells.
+    """
 
     layouts: set[str] = field(default_factory=set)
     cells: dict[str, Measured] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
     python: set[str] = field(default_factory=set)
 
 
@@ -95,6 +99,8 @@ class NotebookFiles:
         recorded = self._recorded(filename)
         reporter = _StoredNotebook(notebook, name, self._exclusions(), recorded)
         reporter.filename = filename
+        if reporter.moved:
+            coverage_internals.answer_contexts(self._cov, filename, reporter.contexts)
         for number, reason in reporter.problems.items():
             self._say(f"{name}, cell {number} is not in the report: {reason}")
         if reporter.stale:
@@ -137,6 +143,7 @@ class NotebookFiles:
                 recorded.layouts.add(found["digest"])
                 continue
             merge(recorded.cells, found["digest"], measured_in(data, found.string))
+            recorded.names.setdefault(found["digest"], []).append(found.string)
             if found["kind"] == "python":
                 recorded.python.add(found["digest"])
         return recorded
@@ -171,7 +178,7 @@ class NotebookFiles:
 class _StoredNotebook(NotebookReporter):
     """A notebook from a data file, put together anew where its layout has changed since.
 
-    `stale` counts the cells that ran whose text is in the notebook no more.
+    `moved` tells that it has; `stale` counts the cells that ran whose text it holds no more.
     """
 
     def __init__(
@@ -184,23 +191,32 @@ class _StoredNotebook(NotebookReporter):
         }
         super().__init__(notebook, name, exclusions, ran)
         self._recorded = recorded
-        self._moved = bool(recorded.layouts) and recorded.layouts != {layout(notebook)}
+        self.moved = bool(recorded.layouts) and recorded.layouts != {layout(notebook)}
         here = {digest(place.text) for place in notebook.cells}
         self.stale = len(recorded.cells.keys() - here)
 
     def translate_lines(self, lines: Iterable[int]) -> set[int]:
-        if self._moved:
+        if self.moved:
             lines = self._put_together().lines
         return super().translate_lines(lines)
 
     def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
         arcs = set(arcs)
-        if self._moved:
+        if self.moved:
             # coverage.py translates twice: what the data says, and what came of that
             together = self._put_together().arcs or set()
             first = super().translate_arcs(together)
             return super().translate_arcs(arcs) if arcs >= _without_self(first) else first
         return super().translate_arcs(arcs)
+
+    def contexts(self, by_line: Callable[[str], dict[int, list[str]]]) -> dict[int, list[str]]:
+        """The contexts of its lines, put together from what `by_line` tells of each record."""
+        found: dict[int, set[str]] = {}
+        for part in self.parts:
+            for name in self._recorded.names.get(digest(part.place.text), ()):
+                for row, contexts in by_line(name).items():
+                    found.setdefault(self.file_line(part, row), set()).update(contexts)
+        return {line: sorted(contexts) for line, contexts in found.items()}
 
     def _put_together(self) -> ReportedFile:
         lines: set[int] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import json
 import os
 import re
 import sys
@@ -420,6 +421,22 @@ def test_put_from_now_on(make: Callable[..., coverage.Coverage]) -> None:
     cov.stop()
     assert not cov.get_data().lines(FILE)
     assert found == [("", [1]), ("later", [2])]
+
+
+def test_answer_contexts(
+    make: Callable[..., coverage.Coverage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Reports ask the data for the contexts of lines, and another answers for a file."""
+    module = tmp_path / "module.py"
+    module.write_text("x = 1\n")
+    cov = make()
+    cov.start()
+    run(module.read_text(), name=str(module))
+    cov.stop()
+    internals.answer_contexts(cov, str(module), lambda ask: {1: [*ask(str(module))[1], "more"]})
+    cov.json_report(outfile="-", show_contexts=True, include=[str(module)])
+    (entry,) = json.loads(capsys.readouterr().out)["files"].values()
+    assert entry["contexts"] == {"1": ["", "more"]}
 
 
 @each_core

@@ -333,10 +333,16 @@ def test_pytest_cov(tmp_path: Path) -> None:
 
 
 def test_contexts(tmp_path: Path) -> None:
-    """A static context is that of a notebook's lines too."""
+    """A static context is that of a notebook's lines too, wherever they have moved."""
     project = Project(tmp_path, config="context = nightly\n[json]\nshow_contexts = true\n")
-    entry = project.measure(*RUNNERS["nbmake"])["a.ipynb"]
-    assert entry["contexts"][str(line_of(project.notebook, "import lib"))] == ["nightly"]
+    lines = ("import lib", "def f(x):", "    if x:", "        return lib.sign(x)", "f(1)")
+
+    def nightly() -> dict[str, list[str]]:
+        return {str(line_of(project.notebook, line)): ["nightly"] for line in lines}
+
+    assert project.measure(*RUNNERS["nbmake"])["a.ipynb"]["contexts"] == nightly()
+    _save_in_another_layout(project.notebook)
+    assert project.report()["a.ipynb"]["contexts"] == nightly()
 
 
 def test_relative_files(tmp_path: Path) -> None:
