@@ -42,7 +42,9 @@ from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, keep_
 #: The names of records: of a cell, of one whose magic ran its body as Python, and of a layout.
 RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
 #: The names of cells that are in no notebook.
-ALONE = re.compile(r"(?P<place>.*):In\[(?P<count>\d+)\]#(?P<digest>[0-9a-f]+)", re.S)
+ALONE = re.compile(
+    r"(?P<place>.*):In\[(?P<count>\d+)\](?:\.(?P<nested>\d+))?#(?P<digest>[0-9a-f]+)", re.S
+)
 _ALL = Exclusions("", "")
 
 #: What coverage.py adds to the name of a data file for what was in it, and skips equals by.

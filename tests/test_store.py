@@ -224,6 +224,19 @@ def test_combine(tmp_path: Path) -> None:
     assert files["lib.py"]["summary"]["missing_lines"] == 0
 
 
+def test_combine_cells_of_one_count(tmp_path: Path) -> None:
+    """Cells that are in no notebook and share a number are reported each by its name."""
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
+    stored = store.Store(str(tmp_path / ".ipycov"), str(tmp_path))
+    for nested, text in enumerate(["x = 1", "x = 2\ny = 3"]):
+        cell = Cell(f"/cells/{nested}", text, count=1, nested=nested)
+        stored.add([cell], "In[1]", {cell.filename: Measured({1})})
+    stored.close()
+    command("ipycov", "combine", cwd=tmp_path)
+    done = command("coverage", "report", cwd=tmp_path)
+    assert re.findall(r"In\S+ +\d", done.stdout) == ["In[1]         1", "In[1].1       2"]
+
+
 def test_a_cell_that_was_edited(tmp_path: Path) -> None:
     """Of a cell that ran with two texts the last is reported, and nothing is said of the other."""
     stored = store.Store(str(tmp_path / ".ipycov"), str(tmp_path))
