@@ -45,8 +45,9 @@ def _files(directories: Iterable[str], ending: str) -> Iterator[str]:
 
 
 def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook | None:
-    """The notebook that most of `cells`, at least one, are the code of; None where it is none.
+    """The notebook that most of `cells`, at least one, are of; None where it is none.
 
+    A cell is of a notebook that has its text, or where it has been edited since, its id.
     Of notebooks that share as many it is the one in the directory that the cells `ran_in`. A
     runner's executed copy has the same code: the notebook that it was made from is older, or where
     the copy says that it is.
@@ -59,7 +60,7 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Not
 
 def _best(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook | None:
     ran_in = os.path.realpath(ran_in)
-    wanted = {digest(cell.typed) for cell in cells}
+    wanted = {digest(cell.typed): cell.id for cell in cells}
     best: tuple[Any, Notebook] | None = None
     for path in paths:
         try:
@@ -67,8 +68,10 @@ def _best(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook 
         except BadNotebook:
             continue
         digests = [digest(cell.text) for cell in notebook.cells if cell.text.strip()]
-        shared = len(wanted.intersection(digests))
-        if not notebook.is_python or shared * 2 < len(wanted):
+        shared = len(wanted.keys() & set(digests))
+        ids = {cell.id for cell in notebook.cells} - {None}
+        edited = sum(id in ids for text, id in wanted.items() if text not in digests)
+        if not notebook.is_python or not shared + edited or (shared + edited) * 2 < len(wanted):
             continue
         rank = (
             not notebook.copy_of,

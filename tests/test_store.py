@@ -210,6 +210,23 @@ def test_sessions_of_the_same_process_id(tmp_path: Path) -> None:
     assert files["a.ipynb"]["missing_lines"] == []
 
 
+def test_a_notebook_of_which_most_was_edited(tmp_path: Path) -> None:
+    """Cells that have other texts on disk are known as the notebook's by their ids."""
+    path = write_notebook(tmp_path / "a.ipynb", "x = 1", "y = 1", "z = 1")
+    ids = [cell["id"] for cell in json.loads(path.read_text())["cells"]]
+    written = store.Store(str(tmp_path / store.DIRECTORY))
+    for count, text in enumerate(["x = 1", "y = 2", "z = 2"], 1):
+        cell = Cell(f"/cells/{count}", text, id=ids[count - 1], count=count)
+        written.add([cell], cell.label, {cell.filename: Measured({1})})
+    command("ipycov", "report", "--json", "r.json", cwd=tmp_path)
+    files = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert {name: len(file["missing_lines"]) for name, file in files.items()} == {
+        "In[2]": 0,
+        "In[3]": 0,
+        "a.ipynb": 2,
+    }
+
+
 def test_combine(tmp_path: Path) -> None:
     """`ipycov combine` adds a session to coverage.py's data file, beside a test run's data."""
     (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
