@@ -112,11 +112,13 @@ class CellAnalysis:
     def module_arcs(self, arcs: Iterable[Arc], entry: int) -> set[Arc]:
         """Turn arcs that a cell ran into those that a module with its text runs.
 
-        A top-level statement leaves its code where the module's goes on to the next statement.
+        A top-level statement leaves its code where the module's goes on to the next statement, or
+        fails: then nothing of the next one ran.
         `entry` is the line that the cell's code starts on: that of its first statement, or of
         the first magic above it.
         """
         arcs = list(arcs)
+        ran = {line for arc in arcs for line in arc if line > 0}
         magics = range(entry, min(self.parser.raw_statements, default=entry))
         nested: Collection[int] = ()
         if any(each.nests and each.first == entry for each in self._top_level):
@@ -131,7 +133,7 @@ class CellAnalysis:
                 or (end == -entry and start > 0 and start not in nested)
                 or end in magics
             ):
-                translated.add((start, self._after(start)))
+                translated.add((start, self._after(start, ran)))
             else:
                 translated.add((start, end))
         return translated
@@ -162,8 +164,8 @@ class CellAnalysis:
     def _tree(self) -> ast.Module:
         return ast.parse(self._python)
 
-    def _after(self, line: int) -> int:
-        """The line that runs after the top-level statement on `line`, -1 after the last."""
+    def _after(self, line: int, ran: set[int]) -> int:
+        """The line that ran after the top-level statement on `line`, -1 after the last."""
         spans = self._top_level
         for span in spans[bisect_right(spans, line, key=attrgetter("first")) :]:
             lines: list[int] = sorted(
@@ -171,6 +173,8 @@ class CellAnalysis:
             )
             if not lines:
                 continue  # such as `global x`, which leaves no code
+            if ran.isdisjoint(range(span.first, span.last + 1)):
+                return -1
             start: int = self.parser.first_line(span.first)
             return start if start in self.parser.first_lines(lines) else lines[0]
         return -1
