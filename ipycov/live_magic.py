@@ -6,11 +6,12 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from ipycov.errors import IPyCovError, NothingMeasured
 from ipycov.live import LiveView
+from ipycov.magic_arguments import parsed
 from ipycov.ran import Ran
 from ipycov.report import Report, ReportOptions
 from ipycov.session import Session
@@ -36,7 +37,7 @@ class LiveMagic(Magics):
         A row for each cell and module, with what is missed; the total, and its change since the
         last cell. Shown again, it goes on in the new place.
         """
-        arguments = parse_argstring(self.coverage_live, line)
+        arguments = parsed(self.coverage_live, line)
         self._handle = None
         if arguments.off:
             return

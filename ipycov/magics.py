@@ -19,7 +19,7 @@ from IPython.core.magic import (
     magics_class,
     needs_local_scope,
 )
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from ipycov import by_tests, covered, inline, ran_by, view
@@ -27,6 +27,7 @@ from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
+from ipycov.magic_arguments import parsed
 from ipycov.measure import Options
 from ipycov.ran import Ran
 from ipycov.report import COLUMNS, FORMATS, Report, ReportingCoverage, ReportOptions
@@ -164,7 +165,7 @@ class CoverageMagics(Magics):
         written where coverage.py writes them. html shows the annotated source, and with -o writes
         a site to that directory.
         """
-        arguments = parse_argstring(self.coverage_report, line)
+        arguments = parsed(self.coverage_report, line)
         if arguments.format not in FORMATS:
             raise UsageError(
                 f"there is no report format {arguments.format!r}; choose from {', '.join(FORMATS)}"
@@ -274,7 +275,7 @@ class CoverageMagics(Magics):
 
     def requested(self, options: str) -> Any:
         """The parsed options of %cov. Raises UsageError when they are wrong."""
-        arguments = parse_argstring(self.cov, options)
+        arguments = parsed(self.cov, options)
         if arguments.statement:
             raise UsageError(
                 f"%%cov takes options only, not {' '.join(arguments.statement)!r}; the code to run "
@@ -412,7 +413,7 @@ def _patterns(given: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _unquoted(given: str) -> str:
-    """A value without the quotes that `parse_argstring` leaves around it."""
+    """A value without the quotes that IPython leaves around it."""
     quoted = len(given) > 1 and given[0] == given[-1] and given[0] in "'\""
     return given[1:-1] if quoted else given
 

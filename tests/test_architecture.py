@@ -15,7 +15,7 @@ PACKAGE = Path(ipycov.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
 #: The only modules that know a live shell.
-EDGE = {"extension", "history", "live_magic", "magics", "run_magic"}
+EDGE = {"extension", "history", "live_magic", "magic_arguments", "magics", "run_magic"}
 
 #: The core takes values and returns values: what it may import of ipycov.
 CORE = {
