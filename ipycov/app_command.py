@@ -6,9 +6,10 @@ import difflib
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from coverage.results import format_lines
-from traitlets import Bool, Float, Int, Unicode, default
+from traitlets import Bool, Float, Int, TraitError, Unicode, default
 from traitlets.config import Application
 
 from ipycov import __version__
@@ -44,7 +45,7 @@ class Command(Application):
         """Parse the command line. Raises `Usage` when it is wrong."""
         given = list(sys.argv[1:] if argv is None else argv)
         for at, argument in enumerate([] if given[:1] and given[0] in self.subcommands else given):
-            name, _, value = argument.lstrip("-").partition("=")
+            name, sign, value = argument.lstrip("-").partition("=")
             if argument == "--":
                 break
             if argument.startswith("--") and name in self.flags and "=" in argument:
@@ -57,11 +58,22 @@ class Command(Application):
                 continue
             if name not in self.aliases:
                 close = difflib.get_close_matches(name, [*self.aliases, *self.flags], 1)
-                hint = f"did you mean --{close[0]}?" if close else f"see {self.name} --help"
+                dashes = "-" if close and len(close[0]) == 1 else "--"
+                hint = f"did you mean {dashes}{close[0]}?" if close else f"see {self.name} --help"
                 raise Usage(f"there is no option {argument.partition('=')[0]}; {hint}")
             if not value and (at + 1 == len(given) or given[at + 1].startswith("--")):
                 raise Usage(f"--{name} needs a value; see {self.name} --help")
+            self._check_value(argument.partition("=")[0], value if sign else given[at + 1])
         super().parse_command_line(given)
+
+    def _check_value(self, option: str, value: str) -> None:
+        """Raise `Usage` where the trait that an option sets can't have this value."""
+        trait: Any = type(self).class_traits()[self.aliases[option.lstrip("-")].rpartition(".")[2]]
+        if isinstance(trait, Int | Float):
+            try:
+                trait._validate(self, trait.from_string(value))
+            except (TraitError, ValueError):
+                raise Usage(f"{option} can't be {value}: {trait.help}") from None
 
     def exit(self, exit_status: int | str | None = 0) -> None:
         """Leave; what traitlets found wrong with a value is bad usage."""
@@ -83,7 +95,7 @@ class ReportingCommand(Command):
         min=0,
         max=100,
         allow_none=True,
-        help="Exit with 2 when the total is less than this percentage.",
+        help="Exit with 2 when the total is less than this percentage, 0 to 100.",
     ).tag(config=True)
     show_missing = Bool(None, allow_none=True, help="List the lines that were missed.").tag(
         config=True
