@@ -42,6 +42,7 @@ class IPyCovApp(Command):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     app = IPyCovApp()
+    sys.path.insert(0, "")  # for plugins that are here, as coverage.py's own command does
     try:
         app.parse_command_line(list(sys.argv[1:] if argv is None else argv))
         return app.start()

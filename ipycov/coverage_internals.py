@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import coverage
 from coverage import CoverageData, pytracer
+from coverage.exceptions import ConfigError
 from coverage.results import Analysis, Numbers
 
 from ipycov.analysis import Exclusions
@@ -65,6 +66,19 @@ def prepare(cov: coverage.Coverage) -> None:
         cov._init()
         cov._init_for_start()
         cov._inited_for_start = True
+
+
+def load_plugins(cov: coverage.Coverage) -> CoverageData:
+    """Load the plugins that the configuration of `cov` names; return its data.
+
+    Raises `ConfigError` where one can't be imported, which coverage.py lets through as it comes.
+    """
+    try:
+        return coverage.Coverage.get_data(cov)
+    except ImportError as error:
+        raise ConfigError(
+            f"[run] plugins: {error}; install it where the cells run, or take it out"
+        ) from error
 
 
 def refusal(cov: coverage.Coverage, filename: str, module: str | None) -> str | None:

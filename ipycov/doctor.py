@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any
 
 import coverage
@@ -95,7 +96,8 @@ def examine() -> Diagnosis:
     diagnosis.found += _modules(cov, diagnosis.troubles)
     diagnosis.found += _notebooks(diagnosis.troubles)
     diagnosis.found += _stored(diagnosis.troubles)
-    diagnosis.troubles += [*_wrong_files(asked), *_wrong_options(asked), *_wrong_core(asked)]
+    diagnosis.troubles += [*_wrong_files(asked), *_wrong_options(asked)]
+    diagnosis.troubles += [*_wrong_core(asked), *_wrong_plugins(asked)]
     return diagnosis
 
 
@@ -282,6 +284,19 @@ def _wrong_core(cov: coverage.Coverage) -> Iterator[Trouble]:
         yield Trouble(f"The core sysmon is asked for and can't be used: {why}", "Ask for no core")
     elif core not in ("ctrace", "pytrace", "sysmon"):
         yield Trouble(f"There is no core {core}", "Choose ctrace, pytrace or sysmon")
+
+
+def _wrong_plugins(cov: coverage.Coverage) -> Iterator[Trouble]:
+    for name in _listed(cov, "plugins"):
+        try:
+            found = find_spec(name) is not None
+        except ImportError:
+            found = False
+        if not found:
+            yield Trouble(
+                f"There is no plugin {name} here: nothing can be measured with this configuration",
+                "Install it, or take it out of 'plugins'",
+            )
 
 
 def _importable(name: str) -> bool:

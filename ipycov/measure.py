@@ -126,7 +126,7 @@ class Measurement:
         libraries = [x for x in self._option("concurrency") or [] if x != "multiprocessing"]
         self.coverage.set_option("run:concurrency", libraries)
         self._uses_monitoring = self._choose_core()
-        self._data: CoverageData = self.coverage.get_data()
+        self._data = coverage_internals.load_plugins(self.coverage)
         self._context = ""
         self._pending: list[Taken] = []
         self._new: list[Taken] = []

@@ -97,7 +97,7 @@ class ReportingCoverage(coverage.Coverage):
         self._reporters: Mapping[str, FileReporter] = {}
         self._modules: dict[str, tuple[Any, FileReporter]] = {}
         self._analyses: dict[str, tuple[FileReporter, Any, Analysis]] = {}
-        super().get_data()
+        coverage_internals.load_plugins(self)
 
     def use(self, results: Results, reporters: Mapping[str, FileReporter]) -> list[Problem]:
         """Report on `results` from now on; return the files that had to be left out.

@@ -74,7 +74,6 @@ class Session:
         self._compiled_cells: list[Cell] = []
         self._earlier: dict[str, Cell] = {}  # not in the store yet
         self._unmeasured: dict[str, str] = {}
-        self._refused = ""
         self._imported_before = frozenset(sys.modules)
         self._children = Children(self._forked, self._taken, lambda: self._active)
 
@@ -104,7 +103,7 @@ class Session:
         self._running.append(Ran(None, "", asked=options is not None))
         if len(self._running) > 1:
             return
-        self._refused = ""
+        self.reports.refused = ""
         self._wanted = options
         if options is None and self.measuring:
             self._wanted = self.options()
@@ -141,7 +140,7 @@ class Session:
         if ran.measurement is None:
             if ran.cell is not None:
                 self._unmeasured[ran.cell.filename] = (
-                    self._refused or "measuring was off when it ran"
+                    self.reports.refused or "measuring was off when it ran"
                 )
             return ran
         if ran.cell is not None and ran.cell.typed.count("\n") < _ANALYSED_AT_ONCE:
@@ -390,7 +389,7 @@ class Session:
     def _start(self, options: Options, context: str) -> None:
         measurement = self._measurements.get(options)
         new = measurement is None
-        self._refused = ""
+        self.reports.refused = ""
         try:
             if measurement is None:
                 measurement = self._measurements[options] = self._measurement(options)
@@ -399,7 +398,7 @@ class Session:
         except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
                 self._measurements.pop(options, None)  # what failed once fails otherwise next
-            self._refused = str(error)
+            self.reports.refused = str(error)
             self.say_once(f"ipycov: not measured: {error}")
         else:
             self._active = measurement

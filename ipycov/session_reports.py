@@ -53,6 +53,7 @@ class SessionReports:
         self._measurements = measurements
         self._take_in = take_in
         self._defined = defined
+        self.refused = ""  # why the latest cell was not measured
         self.notebook = NotebookFile(os.getcwd())
         self.stamps = ModuleStamps()
         self._collected = Collected()
@@ -77,6 +78,8 @@ class SessionReports:
         measurement = self._measurements.get(self._options())
         problems += _unimported(measurement) if measurement is not None else []
         if not files and not problems:
+            if self.refused:
+                raise NothingMeasured(f"nothing was measured: {self.refused}")
             raise NothingMeasured(
                 "nothing was measured yet: run a cell after %load_ext ipycov, then report"
             )

@@ -116,6 +116,17 @@ def test_a_broken_configuration(called: list[str], tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_plugin_that_is_not_installed(tmp_path: Path) -> None:
+    """A plugin that can't be imported is one line; one that is in the directory is found."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1")
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = mine\n")
+    done = command("ipycov", "run", "a.ipynb", cwd=tmp_path, code=2)
+    assert "[run] plugins: No module named 'mine'; install it" in done.stderr
+    assert done.stderr.count("\n") == 1
+    (tmp_path / "mine.py").write_text("def coverage_init(registry, options): pass\n")
+    assert "100%" in command("ipycov", "run", "a.ipynb", cwd=tmp_path).stdout
+
+
 def test_a_cell_that_does_not_compile(tmp_path: Path) -> None:
     """A cell that is no Python is named by its number, and the notebook's others are reported."""
     write_notebook(tmp_path / "a.ipynb", "x = 1", "x =")

@@ -63,6 +63,7 @@ def test_what_runners_need(project: Path) -> None:
         (".coveragerc", "[run]\nnonsense", "Put it right"),
         (".coveragerc", "[run]\nbranch = perhaps\n", "Put it right"),
         (".coveragerc", "[run]\ncore = fast\n", "There is no core fast"),
+        (".coveragerc", "[run]\nplugins = no.such\n", "There is no plugin no.such here"),
         ("pyproject.toml", "[tool.coverage.run]\nbranch = ", "Put it right"),
         ("bad.ipynb", "{ not json", "bad.ipynb is not a notebook"),
         (".ipycov/x.session", "nothing", "it is no session of ipycov's"),

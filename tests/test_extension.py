@@ -714,19 +714,25 @@ def test_a_wrong_trait(notebook: Notebook, setting: str, said: str) -> None:
     ("setting", "said"),
     [
         ("config_file = 'absent.ini'", "absent.ini"),
+        ("config_file = 'plugin.ini'", "[run] plugins: No module named 'absent'"),
         ("concurrency = ['nope']", "nope"),
         ("concurrency = ['gevent']", "gevent"),
     ],
 )
 def test_what_coverage_refuses(notebook: Notebook, setting: str, said: str) -> None:
     """What coverage.py refuses is said once in one line, and the cells run all the same."""
-    assert notebook.must(f"%config IPyCov.{setting}").stderr == ""
+    notebook.write("plugin.ini", "[run]\nplugins = absent")
+    assert notebook.must(f"%config IPyCov.{setting}\n%coverage_erase").stderr == ""
     first, second = notebook.must("x = 1\nprint(x)"), notebook.must("x = 2\nprint(x)")
     assert first.stdout == "1\n"
     assert first.stderr.startswith("ipycov: not measured: ")
     assert said in first.stderr
     assert first.stderr.count("\n") == 1
     assert (second.stdout, second.stderr) == ("2\n", "")
+    reply = notebook.run("%coverage_report")
+    assert reply.said.startswith("UsageError: ")
+    assert said in reply.said
+    assert reply.said.strip().count("\n") == 0
     notebook.run("%config IPyCov.config_file = True\n%config IPyCov.concurrency = None")
     assert notebook.lines(notebook.cell("x = 3")) == ([1], [])
 
