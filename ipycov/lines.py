@@ -28,6 +28,7 @@ OWN_LINE_MAGICS = frozenset(
 )
 
 _MAGIC_LINE = re.compile(r"\s*%%(?P<name>[^\s?]+)(?:[ \t]+(?P<line>[^\n]*?))?\s*$")
+_PROMPTED_MAGIC = re.compile(r"(?:>>>|In \[\d+\]:) %%")
 _OWN_CALL = re.compile(
     r"\s*get_ipython\(\)\.run_line_magic\('(?:" + "|".join(sorted(OWN_LINE_MAGICS)) + r")',"
 )
@@ -85,6 +86,21 @@ def rows(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
+def unprompted(text: str) -> list[str]:
+    """The rows of `text`, without prompts where a `%%magic` stands behind the first of them.
+
+    IPython takes prompts off before it looks for cell magics.
+    """
+    typed = rows(text)
+    first = next((number for number, row in enumerate(typed) if row.strip()), 0)
+    if not _PROMPTED_MAGIC.match(typed[first]):
+        return typed
+    from IPython.core.inputtransformer2 import classic_prompt, ipython_prompt
+
+    without = _on_lines(ipython_prompt)(_on_lines(classic_prompt)(typed[first:]))
+    return [*typed[:first], *without]
+
+
 def digest(text: str) -> str:
     """What tells a cell's text from others."""
     return hashlib.sha1(
@@ -95,7 +111,7 @@ def digest(text: str) -> str:
 def headers(typed: str) -> tuple[Header, ...]:
     """The `%%magic` lines that `typed` starts with, down to the first that has no Python below."""
     found: list[Header] = []
-    for number, row in enumerate(rows(typed), 1):
+    for number, row in enumerate(unprompted(typed), 1):
         if not row.strip():
             continue
         match = _MAGIC_LINE.match(row)
@@ -115,7 +131,7 @@ def translate(typed: str, compiled: str | None = None, *, python_body: bool = Fa
     `%%magic` was compiled as Python, whatever that magic is.
     """
     found = headers(typed)
-    typed_rows = rows(typed)
+    typed_rows = unprompted(typed)
     last = found[-1] if found else None
     if last and last.name not in PYTHON_BODIES and last.name != OWN_CELL_MAGIC and not python_body:
         python = [""] * len(typed_rows)

@@ -26,7 +26,7 @@ from ipycov import by_tests, covered, inline, ran_by, view
 from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
-from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows
+from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows, unprompted
 from ipycov.magic_arguments import parsed
 from ipycov.measure import Options
 from ipycov.ran import Ran
@@ -240,7 +240,7 @@ class CoverageMagics(Magics):
         found = headers(text)
         if found and found[0].name == OWN_CELL_MAGIC:
             self.requested(found[0].arguments)
-            body = rows(text)[found[0].line :]
+            body = unprompted(text)[found[0].line :]
             if not any(row.strip() for row in body):
                 raise UsageError(_NOTHING_TO_RUN)
             return "\n".join(body).splitlines(keepends=True)

@@ -111,6 +111,18 @@ def test_bodies_of_magics_are_measured(bare: Notebook, stack: list[str], branch:
         assert files[label]["missing_branches"] == [[above + 2, above + 3]]
 
 
+@pytest.mark.parametrize(
+    "stack", [["%%time"], ["%%cov -q"], ["%%cov -q", "%%capture"]], ids=" ".join
+)
+@pytest.mark.parametrize(("prompt", "others"), [(">>> ", "... "), ("In [3]: ", "   ...: ")])
+def test_bodies_below_prompts(bare: Notebook, stack: list[str], prompt: str, others: str) -> None:
+    """A magic that was pasted with prompts is what it is without them."""
+    bare.load()
+    label = bare.cell(prompt + f"\n{others}".join([*stack, *BODY.split("\n")]))
+    above = len(stack)
+    assert bare.lines(label) == ([above + 1, above + 2, above + 4], [above + 3])
+
+
 @pytest.mark.parametrize("stack", [["%%capture"], ["%%time"], ["%%timeit -n1 -r1"]], ids=" ".join)
 def test_the_last_statement_under_stacked_magics(bare: Notebook, stack: list[str]) -> None:
     """A statement that a loop of %%timeit's ends with leaves the cell, whatever stands above."""

@@ -56,6 +56,7 @@ TRANSLATED = [
     ("%%cov\nx = 1\n!echo", ["", "x = 1", "get_ipython().system('echo')"]),
     ("%%time\n\nx = 1", ["", "", "x = 1"]),
     ("%%cov -q\n%%capture out\nx = 1", ["", "", "x = 1"]),
+    (">>> %%time\n... x = 1\n... y = 2", ["", "x = 1", "y = 2"]),
     ("%%bash\necho a\necho b", ["get_ipython().run_cell_magic('bash', '', '')", "", ""]),
     (
         "%%time\n%%html\n<b>",
@@ -116,6 +117,8 @@ HEADERS = [
     ("\n%%time -x\nx", [("time", 2)]),
     ("%%cov\n\n%%time\nx", [("cov", 1), ("time", 3)]),
     ("%%bash\n%%time\nx", [("bash", 1)]),
+    (">>> %%cov\n... %%time\n... x", [("cov", 1), ("time", 2)]),
+    ("\nIn [1]: %%time\n   ...: x", [("time", 2)]),
     ("%%cov?", []),
     ("x\n%%time\ny", []),
     ("%time x\n%%time", []),
