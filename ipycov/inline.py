@@ -23,8 +23,9 @@ _PANEL = f"{DECLARED};background:var(--bg);color:var(--fg);padding:4px"
 _BREAK = "<br>\n"
 _QUIET = "color:var(--q)"
 _PRE = (
-    f"{_FONT};margin:2px 0 8px;padding:4px 0;overflow:auto;border:1px solid var(--q);"
-    "word-break:normal;overflow-wrap:anywhere"  # JupyterLab breaks words anywhere
+    f"{_FONT};margin:2px 0 8px;padding:4px 0;border:1px solid var(--q);"
+    # what scrolled sideways would have to be reached by keyboard; JupyterLab breaks words anywhere
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 )
 
 #: Octets of sources that are shown at most, of one source among others, and of names of the rest.

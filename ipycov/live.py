@@ -79,7 +79,9 @@ class LiveView:
         if rows:
             shown, left = _first([row.html for row in rows], _MOST_HTML)
             html += (
-                f'<div style="max-height:28em;overflow:auto">{_TABLE.format(rows="".join(shown))}'
+                # it scrolls, so that it must be reached by keyboard, and then has a name
+                '<div style="max-height:28em;overflow:auto" tabindex="0" role="region" '
+                f'aria-label="Covered: cells and modules">{_TABLE.format(rows="".join(shown))}'
                 f"{f'<p>{left}</p>' if left else ''}</div>"
             )
             shown, left = _first([row.markdown for row in rows], _MOST_MARKDOWN)

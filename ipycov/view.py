@@ -28,7 +28,8 @@ STATES = {
     "partial": State("~", "partial", "var(--p)"),
     "excluded": State("-", "excluded", "var(--q)"),
     "before": State(":", "ran before measuring", "var(--q)"),
-    "": State(" ", "", "transparent"),
+    # as a variable, for what drops the others' marks is to drop this too: it takes up room
+    "": State(" ", "", "var(--bg)"),
 }
 
 #: Columns of tables that hold text; the rest hold numbers.
