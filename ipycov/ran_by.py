@@ -99,7 +99,7 @@ def covered_first(cov: ReportingCoverage, run: Collection[str], own: str, part: 
             where.append(f"{name} {format_lines(analysis.statements, new)}")
     if count:
         lines = "1 line" if count == 1 else f"{count} lines"
-        return f"{lines} that nothing had covered before: {', '.join(where)}"
+        return f"{lines} that nothing had covered before: {'; '.join(where)}"
     return "no line that nothing had covered before" if others else ""
 
 

@@ -168,6 +168,14 @@ def test_what_lines_of_a_cell_were_the_first_to_cover(notebook: Notebook) -> Non
     assert said == [none, f"1 line that nothing had covered before: {label} 4", none]
 
 
+def test_what_was_first_covered_in_several_cells(notebook: Notebook) -> None:
+    """The lines of one cell are told from the name of the next."""
+    f, g = notebook.cell(F), notebook.cell("def g(x):\n    y = x\n    return f(y)")
+    assert first(notebook, "%%cov\ng(1)") == (
+        f"4 lines that nothing had covered before: {f} 2-3; {g} 2-3"
+    )
+
+
 def test_what_parts_of_a_cell_were_the_first_to_cover(notebook: Notebook) -> None:
     """What a %cov in a %%cov was the first to cover, the cell was too."""
     label = notebook.cell(F)
