@@ -144,7 +144,8 @@ class CellReporter(FileReporter):
         return self.analysis.parser.translate_arcs(arcs)
 
     def exit_counts(self) -> dict[int, int]:
-        return self.analysis.parser.exit_counts()
+        counts: dict[int, int] = self.analysis.parser.exit_counts()
+        return {line: count for line, count in counts.items() if line not in self.unmeasured}
 
     def no_branch_lines(self) -> set[int]:
         return self.analysis.no_branch

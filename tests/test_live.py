@@ -175,6 +175,17 @@ def test_a_cell_from_before_loading(fresh: Notebook) -> None:
     assert "ran before measuring" in fresh.must("%coverage_report html").html
 
 
+def test_a_branch_of_a_line_from_before_loading(fresh: Notebook) -> None:
+    """What left a line that ran before, nothing measured either: it is no partial branch."""
+    label = fresh.cell("def one(): return 1\ndef two(): return 2\ndef three():\n    return 3")
+    fresh.must("%load_ext ipycov\n%config IPyCov.branch = True")
+    fresh.must("two()\nthree()")
+    entry = fresh.report()[label]
+    assert entry["excluded_lines"] == [1, 2, 3]
+    assert (entry["summary"]["num_branches"], entry["missing_branches"]) == (0, [])
+    assert entry["summary"]["percent_covered"] == 100
+
+
 def test_a_cell_that_ran_while_measuring_was_off(notebook: Notebook) -> None:
     notebook.must("%coverage_stop")
     label = notebook.run("def off_f():\n    return 1\n1 / 0\ndef off_g():\n    return 1").label
