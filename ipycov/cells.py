@@ -91,6 +91,7 @@ class CellBook:
     def __init__(self) -> None:
         self._by_filename: dict[str, Cell] = {}
         self._by_id: dict[str, Cell] = {}
+        self._compiled: dict[str, Cell] = {}  # by id, what its latest text replaced
         self._highest = 0  # execution count so far
 
     def __iter__(self) -> Iterator[Cell]:
@@ -114,8 +115,14 @@ class CellBook:
         for cell in self._by_filename.values():
             if not cell.nested:
                 now = self._by_id.get(cell.id, cell) if cell.id is not None else cell
+                if now.error is not None and now.id is not None:
+                    now = self._compiled.get(now.id, now)
                 names.update(dict.fromkeys(map(label_of, cell.counts), now.label))
         return names
+
+    def is_edited(self, cell: Cell) -> bool:
+        """Whether the front end's cell holds another text by now, which has not run."""
+        return cell.id is not None and self._by_id.get(cell.id, cell) is not cell
 
     def at_count(self, count: int, nested: int = 0) -> Cell | None:
         """The cell that ran under an execution count, whatever has become of it since.
@@ -177,14 +184,23 @@ class CellBook:
         cell = self._by_filename.get(filename)
         if cell is None or cell.typed != typed:
             cell = self._by_filename[filename] = Cell(filename, typed, compiled)
-        cell.replaced = False
         cell.error = None
         cell.count = count
         cell.counts.add(count)
         if id is not None:
             before = self._by_id.get(id)
             if before is not None and before is not cell:
-                before.replaced = True
+                self._compiled.get(id, before).replaced = before.replaced = True
+                if before.error is None:
+                    self._compiled[id] = before
             cell.id = id
             self._by_id[id] = cell
+        cell.replaced = False
         return cell
+
+    def did_not_compile(self, cell: Cell, why: str) -> None:
+        """Take note of why nothing of a cell ran: what its id held before stays what has run."""
+        cell.error = f"it did not compile: {why}"
+        before = self._compiled.get(cell.id) if cell.id is not None else None
+        if before is not None:
+            before.replaced = False

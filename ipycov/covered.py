@@ -13,6 +13,7 @@ from ipycov.coverage_internals import narrowed
 from ipycov.line_states import LineStates
 from ipycov.lines import rows
 from ipycov.report import Report, ReportingCoverage, ReportOptions
+from ipycov.reporters import EARLIER, state_of
 from ipycov.results import whole_contexts
 from ipycov.view import Line, Source
 
@@ -112,6 +113,7 @@ def _source(
         analysis.numbers,
         _lines(reporter, analysis, only, contexts, start),
         analysis.missing_formatted(branches=True),
+        "" if only is not None and state_of(reporter) == EARLIER else state_of(reporter),
     )
 
 

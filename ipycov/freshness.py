@@ -19,6 +19,22 @@ from ipycov.notebooks import Notebook
 Stamp = tuple[int, int]
 
 
+#: What becomes of modules, and what to say of it below a report.
+_CHANGES = {
+    "changed since it was measured": "has changed since its lines were measured: import it anew",
+    "changed since it was measured, and reloaded": (
+        "has changed since its lines were measured, and was reloaded: %coverage_erase forgets them"
+    ),
+    "changed while it was measured": (
+        "was changed while it was measured: what ran before counts for the lines of now; "
+        "%coverage_erase forgets it"
+    ),
+    "reloaded since some of it ran": (
+        "was reloaded since some of its lines ran: its text is the same, and they still count"
+    ),
+}
+
+
 class _Seen(NamedTuple):
     """A module as it was when lines of it ran: its file, its name, and the spec of its import.
 
@@ -54,28 +70,21 @@ class ModuleStamps:
 
     def remarks(self, name: Callable[[str], str]) -> list[str]:
         """A line for each file that has changed or was reloaded; `name` is what reports call it."""
-        said = []
+        return [f"{name(file)} {_CHANGES[state]}" for file, state in self.states().items()]
+
+    def states(self) -> dict[str, str]:
+        """What has become of the files that have changed or were reloaded, in short."""
+        changed, reloaded, mixed, again = _CHANGES
+        states = {}
         for filename, seen in self._seen.items():
-            reloaded = _is_another(_spec(seen.name), seen.spec)
+            imported = _is_another(_spec(seen.name), seen.spec)
             if seen.stamp != _stamp(filename):
-                said.append(
-                    f"{name(filename)} has changed since its lines were measured, and was "
-                    "reloaded: %coverage_erase forgets them"
-                    if reloaded
-                    else f"{name(filename)} has changed since its lines were measured: "
-                    "import it anew"
-                )
+                states[filename] = reloaded if imported else changed
             elif filename in self._mixed:
-                said.append(
-                    f"{name(filename)} was changed while it was measured: what ran before counts "
-                    "for the lines of now; %coverage_erase forgets it"
-                )
-            elif reloaded or filename in self._reloaded:
-                said.append(
-                    f"{name(filename)} was reloaded since some of its lines ran: its text is the "
-                    "same, and they still count"
-                )
-        return said
+                states[filename] = mixed
+            elif imported or filename in self._reloaded:
+                states[filename] = again
+        return states
 
 
 @dataclass

@@ -42,9 +42,9 @@ def run(shown: Sequence[Source], notes: Sequence[str], first: str = "") -> Shown
     `first` says what was covered for the first time.
     """
     width = max(len(source.name) for source in shown)
-    plain = [f"{source.name:<{width}}  {source.figures}{_missing(source)}" for source in shown]
+    plain = [f"{source.name:<{width}}  {source.figures}{_rest(source)}" for source in shown]
     markdown = [
-        f"- {markdown_code(source.name)} {source.figures}{_missing(source)}" for source in shown
+        f"- {markdown_code(source.name)} {source.figures}{_rest(source)}" for source in shown
     ]
     if first:
         plain.append(first)
@@ -122,7 +122,7 @@ def _source(source: Source, opened: bool) -> str:
         blocks.append(f"<em>lines {source.lines[shown].number}-{last} are left out</em>\n")
     return (
         f"<details{' open' if opened else ''}><summary><strong>{escape(visible(source.name))}"
-        f"</strong> {_bar(source)} {escape(source.figures)}</summary>\n"
+        f"</strong> {_bar(source)} {escape(source.figures + _state(source))}</summary>\n"
         f'<pre dir="ltr" style="{_PRE}">{"".join(blocks)}</pre>{_who(source)}</details>'
     )
 
@@ -180,11 +180,11 @@ def _left_out(rest: Sequence[Source]) -> list[str]:
     lines: list[str] = []
     size = 0
     for source in rest:
-        size += len(source.name) * 2 + 60
+        size += len(source.name) * 2 + len(source.state) + 60
         if size > _MOST_NAMES:
             lines.append(f"and {len(rest) - len(lines)} more")
             break
-        lines.append(f"{visible(source.name)}  {source.figures}")
+        lines.append(f"{visible(source.name)}  {source.figures}{_state(source)}")
     text = escape("\n".join(lines))
     return [
         f"<details><summary>{plural(len(rest), 'more source')} left out, each covered at least "
@@ -232,5 +232,9 @@ def _some(cells: Sequence[str]) -> str:
     return ", ".join(cells[:_MOST_CELLS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _missing(source: Source) -> str:
-    return f": {source.missing}" if source.missing else ""
+def _rest(source: Source) -> str:
+    return (f": {source.missing}" if source.missing else "") + _state(source)
+
+
+def _state(source: Source) -> str:
+    return f"; {source.state}" if source.state else ""

@@ -14,6 +14,7 @@ from ipycov.live import LiveView
 from ipycov.magic_arguments import parsed
 from ipycov.ran import Ran
 from ipycov.report import Report, ReportOptions
+from ipycov.reporters import state_of
 from ipycov.session import Session
 from ipycov.view import Shown
 
@@ -59,13 +60,13 @@ class LiveMagic(Magics):
             cov, problems = self._session.reports.everything()
         except NothingMeasured:
             return self._view.shown({})
-        analyses = {
-            reporter.relative_filename(): analysis
-            for reporter, analysis in Report(cov, ReportOptions()).analysed()
-        }
+        analyses, states = {}, {}
+        for reporter, analysis in Report(cov, ReportOptions()).analysed():
+            name = reporter.relative_filename()
+            analyses[name], states[name] = analysis, state_of(reporter)
         notes = [*map(str, problems), *self._session.reports.remarks(cov)]
         name, left = self._session.reports.never_run()
         if left:
             cells = "1 cell that has" if left == 1 else f"{left} cells that have"
             notes.append(f"{name} has {cells} not run")
-        return self._view.shown(analyses, ran or [], self._session.reports.states(), notes)
+        return self._view.shown(analyses, ran or [], states, notes)

@@ -14,7 +14,7 @@ from ipycov.folding import NotebookReporter, Part
 from ipycov.headings import Heading
 from ipycov.line_states import LineStates
 from ipycov.lines import rows
-from ipycov.reporters import CellReporter
+from ipycov.reporters import EARLIER, CellReporter
 from ipycov.view import STATES, plural
 
 #: Which cells ran each line of a file.
@@ -161,7 +161,9 @@ def cell_section(reporter: CellReporter, analysis: Analysis, contexts: Contexts)
     label = reporter.relative_filename()
     name = label[label.rfind("In[") :]
     shown = _rows(reporter, LineStates(reporter, analysis), contexts)
-    return Section(f"cell-{name[3:].replace(']', '')}", label, analysis.numbers, shown)
+    remark = "" if reporter.state == EARLIER else reporter.state  # its lines are counted
+    anchor = f"cell-{name[3:].replace(']', '')}"
+    return Section(anchor, label, analysis.numbers, shown, remark=remark)
 
 
 def _by_part(reporter: NotebookReporter, analysis: Analysis) -> list[Numbers]:

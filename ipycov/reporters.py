@@ -17,14 +17,20 @@ from ipycov.analysis import Arc, CellAnalysis
 from ipycov.cells import Cell
 from ipycov.results import Measured, ReportedFile
 
+#: What is to be known of a cell beyond its figures.
+STALE = "stale: edited since it ran"
+EARLIER = "ran before measuring"
+
 
 class CellReporter(FileReporter):
     """Reports on one cell. Its lines are the cell's typed lines, 1-based.
 
     `filename` is where the cell would be if it were a file in `directory`, for patterns to match.
     `unmeasured` are lines that are known to have run before measuring began. They are reported as
-    lines that are left out are, for nothing measured them.
+    lines that are left out are, for nothing measured them. `state` says what else is to be known.
     """
+
+    state = ""
 
     def __init__(
         self,
@@ -199,7 +205,9 @@ class StoredCellReporter(CellReporter):
 
 
 class ModuleReporter(PythonFileReporter):
-    """Reports on a module, which comes after all cells."""
+    """Reports on a module, which comes after all cells. `state` says what has become of it."""
+
+    state = ""
 
     def __lt__(self, other: object) -> bool:
         return not isinstance(other, CellReporter) and super().__lt__(other)
@@ -209,3 +217,8 @@ class ModuleReporter(PythonFileReporter):
             return super().code_regions()
         except RecursionError:
             return []
+
+
+def state_of(reporter: FileReporter) -> str:
+    """What is to be known of a file beyond its figures, in words; empty where there is nothing."""
+    return reporter.state if isinstance(reporter, CellReporter | ModuleReporter) else ""

@@ -124,7 +124,7 @@ class Session:
             self._running.pop()
         ran = self._running.pop()
         if ran.cell is not None and error is not None:
-            ran.cell.error = f"it did not compile: {_said(error, ran.cell)}"
+            self.book.did_not_compile(ran.cell, _said(error, ran.cell))
         if self._running:
             ran.measurement = self._active
             if self._active is not None and ran.asked:

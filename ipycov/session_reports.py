@@ -20,7 +20,7 @@ from ipycov.lines import Translation
 from ipycov.measure import Measurement, Options
 from ipycov.ran import Ran
 from ipycov.report import Problem, ReportingCoverage, unimported
-from ipycov.reporters import CellReporter
+from ipycov.reporters import EARLIER, STALE, CellReporter, ModuleReporter
 from ipycov.results import Collected, LinesOf, ReportedFile, Results, collected_in
 from ipycov.run_notebooks import run_notebooks
 
@@ -77,6 +77,7 @@ class SessionReports:
         problems += cov.use(self._results(files, reporters), reporters)
         measurement = self._measurements.get(self._options())
         problems += _unimported(measurement) if measurement is not None else []
+        self._tell_states(cov)
         if not files and not problems:
             if self.refused:
                 raise NothingMeasured(f"nothing was measured: {self.refused}")
@@ -94,29 +95,39 @@ class SessionReports:
         files, reporters, problems = self._reported(collected, cov)
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
         problems += cov.use(self._results(files, reporters), reporters)
+        self._tell_states(cov)
         return cov, [*problems, *_unimported(ran.measurement)]
 
     def never_run(self) -> tuple[str, int]:
         """The name of the notebook file, where it is known, and how many cells it has not run."""
         return self.notebook.never_run(self._book)
 
-    def states(self) -> dict[str, str]:
-        """What is to be known of cells beyond their figures, by their names in reports."""
-        states = {cell.label: "ran before measuring" for cell in self._book if not cell.measured}
-        stale = self.notebook.stale(self._book)
-        return states | {cell.label: "stale: edited since it ran" for cell in stale}
-
     def remarks(self, cov: ReportingCoverage) -> list[str]:
         """Lines on what in the report that `cov` is to make may not be true any more."""
+        reporters = [cov.reporter(name) for name in cov.get_data().files]
+        cells = [reporter for reporter in reporters if isinstance(reporter, CellReporter)]
         said = []
-        for cell in self._book:
-            ready = None if cell.measured else self._ready_for(cov).get(cell.filename)
-            if ready is not None and ready.reporter.unmeasured:
-                lines = ", ".join(map(str, sorted(ready.reporter.unmeasured)))
-                said.append(f"{cell.label}: ran before measuring began: {lines}")
-        stale = self.notebook.stale(self._book)
-        said += [f"{cell.label} was edited since it ran: run it again" for cell in stale]
+        for each in cells:
+            if each.unmeasured:
+                lines = ", ".join(map(str, sorted(each.unmeasured)))
+                said.append(f"{each.cell.label}: ran before measuring began: {lines}")
+        stale = [each.cell.label for each in cells if each.state == STALE]
+        said += [f"{label} was edited since it ran: run it again" for label in stale]
         return said + self.stamps.remarks(cov.relative_name)
+
+    def _tell_states(self, cov: ReportingCoverage) -> None:
+        """Tell the reporters of a report what is to be known of their files beyond the figures."""
+        reporters = {name: cov.reporter(name) for name in cov.get_data().files}
+        cells = [each.cell for each in reporters.values() if isinstance(each, CellReporter)]
+        stale = {cell.filename for cell in self.notebook.stale(cells)}
+        changed = self.stamps.states()
+        for name, reporter in reporters.items():
+            if isinstance(reporter, CellReporter):
+                cell = reporter.cell
+                edited = cell.filename in stale or self._book.is_edited(cell)
+                reporter.state = STALE if edited else "" if cell.measured else EARLIER
+            elif isinstance(reporter, ModuleReporter):
+                reporter.state = changed.get(name, "")
 
     def coverage_for(self, options: Options) -> ReportingCoverage:
         """What reports on what was measured with `options`.

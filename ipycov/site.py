@@ -26,7 +26,7 @@ from coverage.results import Analysis, Numbers
 from ipycov import __version__, coverage_internals
 from ipycov.folding import NotebookReporter
 from ipycov.pages import Page, cell_section, notebook_page
-from ipycov.reporters import CellReporter
+from ipycov.reporters import CellReporter, state_of
 from ipycov.view import visible
 
 #: What is said where Jinja2 is missing.
@@ -38,13 +38,17 @@ WITHOUT_JINJA = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the index. `part` tells that it is a part of the notebook above it."""
+    """A row of the index. `part` tells that it is a part of the notebook above it.
+
+    `state` says what is to be known of it beyond its figures.
+    """
 
     name: str
     kind: str
     href: str
     numbers: Numbers
     part: bool = False
+    state: str = ""
 
     @property
     def steps(self) -> list[str]:
@@ -157,10 +161,11 @@ def _entries(
                 yield Entry(f"{name} {section.title}", "cell", href, section.numbers, part=True)
         elif isinstance(reporter, CellReporter):
             page, section = cells[name]
-            yield Entry(name, "cell", f"{quote(page.href)}#{section.anchor}", analysis.numbers)
+            href = f"{quote(page.href)}#{section.anchor}"
+            yield Entry(name, "cell", href, analysis.numbers, state=state_of(reporter))
         else:
             href = quote(coverage_internals.page_of_module(name))
-            yield Entry(name, "module", href, analysis.numbers)
+            yield Entry(name, "module", href, analysis.numbers, state=state_of(reporter))
 
 
 def file_name(name: str, taken: set[str]) -> str:

@@ -76,12 +76,16 @@ class Figures(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A file, cell or function: its name, its figures, its lines, and what it missed in short."""
+    """A file, cell or function: its name, its figures, its lines, and what it missed in short.
+
+    `state` says what else is to be known, such as that it has changed since.
+    """
 
     name: str
     numbers: Any
     lines: Sequence[Line]
     missing: str = ""
+    state: str = ""
 
     @property
     def figures(self) -> str:

@@ -41,6 +41,25 @@ def test_an_old_text_can_come_back() -> None:
     assert [(cell.typed, cell.count) for cell in book] == [("x = 1", 3)]
 
 
+def test_a_text_that_does_not_compile_replaces_nothing() -> None:
+    """What ran is still there, as edited since, until another text of the cell has run."""
+    book = CellBook()
+    old = book.add("old.py", "x = 1", None, "id", 1)
+    for count in (2, 3):
+        bad = book.add(f"bad{count}.py", f"x{count} =", None, "id", count)
+        book.did_not_compile(bad, "why")
+        assert list(book) == [old, bad]
+        assert (book.is_edited(old), book.is_edited(bad)) == (True, False)
+        assert book.names_of_runs()["In[1]"] == "In[1]"
+    new = book.add("new.py", "x = 4", None, "id", 4)
+    assert list(book) == [new]
+    assert book.names_of_runs()["In[1]"] == "In[4]"
+    book.did_not_compile(book.add("bad.py", "x =", None, "id", 5), "why")
+    assert book.add("new.py", "x = 4", None, "id", 6) is new
+    assert list(book) == [new]
+    assert not book.is_edited(new)
+
+
 def test_the_same_text_in_two_cells_has_two_names() -> None:
     """IPython names code by its text; the cells of two ids are told apart."""
     book = CellBook()

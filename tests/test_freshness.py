@@ -146,6 +146,11 @@ def test_a_report_says_that_a_module_changed(notebook: Notebook) -> None:
     module.write_text("def f():\n    x = 1\n    return x\n")
     said = "lib_fresh.py has changed since its lines were measured"
     assert said in notebook.must("%coverage_report").text
+    short = "changed since it was measured"
+    assert short in notebook.must("%coverage_report html").html
+    assert short in notebook.must("%coverage_live").html
+    notebook.must("%coverage_report html -o site")
+    assert short in (notebook.directory / "site/index.html").read_text()
     notebook.must("import importlib\nimportlib.reload(lib_fresh).f()")
     assert (
         "lib_fresh.py was changed while it was measured" in notebook.must("%coverage_report").text

@@ -105,6 +105,16 @@ def test_the_cell_of_a_run_comes_first() -> None:
     assert re.findall(r"<summary><strong>([^<]+)", markup) == ["In[3]", "g", "f"]
 
 
+def test_what_may_not_be_true_any_more() -> None:
+    """A source that has changed since is said to have, beside its figures, in every form."""
+    stale = Source("In[1]", numbers(), LINES, "2", "stale: edited since it ran")
+    bundle = inline.run([stale], [])._repr_mimebundle_()
+    said = "75%, 4 statements, 1 missed; stale: edited since it ran"
+    assert said in read(bundle["text/html"])
+    for form in ("text/plain", "text/markdown"):
+        assert "1 missed: 2; stale: edited since it ran" in bundle[form]
+
+
 def test_a_run_in_each_form() -> None:
     """A run is shown as text, Markdown and HTML, with what it was the first to cover, and notes."""
     bundle = inline.run(

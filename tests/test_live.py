@@ -163,6 +163,44 @@ def test_stale_and_never_run(notebook: Notebook) -> None:
     assert f"{later.label} was edited" not in report
 
 
+@needs_cell_ids
+def test_a_cell_that_does_not_compile_any_more(notebook: Notebook) -> None:
+    """What ran of a cell stays, as stale, when the text that it has now does not compile."""
+    label = notebook.cell("def f(x):\n    return x", "broken")
+    notebook.run("def f(x:", "broken")
+    shown = notebook.must("%%cov\nf(1)", "user")
+    assert f"{label} f" in shown.text
+    assert "stale: edited since it ran" in shown.text
+    report = notebook.must("%coverage_report html", "watch")
+    assert f"{label} was edited since it ran: run it again" in report.text
+    assert "stale: edited since it ran" in text_of(report.html)
+    notebook.must("%coverage_report html -o site", "watch")
+    page = (notebook.directory / "site/In.html").read_text()
+    assert "stale: edited since it ran" in page
+    again = notebook.cell("def f(x):\n    return [x]", "broken")
+    report = notebook.must("%coverage_report html", "watch")
+    assert "edited since" not in report.text + report.html
+    assert again in report.html
+    assert label not in report.html
+
+
+@needs_cell_ids
+def test_nothing_is_said_of_cells_that_are_in_no_report(notebook: Notebook) -> None:
+    """A cell that was erased is not said to be stale, nor to have run before measuring."""
+    notebook.must("%coverage_stop")
+    notebook.must("def early():\n    return 1", "early")
+    notebook.must("%coverage_start")
+    notebook.must("x = early()", "gone")
+    notebook.run("x =", "gone")
+    assert "edited since" in notebook.must("%coverage_report", "watch").text
+    assert "ran before measuring" in notebook.must("%coverage_report", "watch").text
+    notebook.must("%coverage_erase", "watch")
+    notebook.must("y = 1", "other")
+    report = notebook.must("%coverage_report", "watch").text
+    assert "edited since" not in report
+    assert "ran before measuring" not in report
+
+
 def test_a_cell_from_before_loading(fresh: Notebook) -> None:
     """Its functions are measured; what defined them ran before and is not missed."""
     label = fresh.cell("import os\nclass A:\n    def f(self, x):\n        if x:\n            y = 1")
