@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import nbformat
+import pytest
 from coverage.results import Numbers
 from kernels import Notebook, needs_cell_ids
 
@@ -211,6 +212,30 @@ def test_a_cell_from_before_loading(fresh: Notebook) -> None:
     assert entry["excluded_lines"] == [1, 2, 3]
     assert f"{label}: ran before measuring began: 1, 2, 3" in fresh.must("%coverage_report").text
     assert "ran before measuring" in fresh.must("%coverage_report html").html
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"), [("", "\n"), ("\n\n", "\n\n\n"), ("%time x = 1\n#\x0c\n", "\n  \n\n")]
+)
+def test_blank_lines_of_a_cell_from_before_loading(fresh: Notebook, begins: str, ends: str) -> None:
+    """A cell that ends in blank lines is known too, of which the history keeps nothing."""
+    text = f"{begins}import os\ndef f(x):\n    return x{ends}"
+    label = fresh.kernel.run(text).label
+    fresh.must("%load_ext ipycov")
+    fresh.must("f(0)")
+    entry = fresh.report()[label]
+    first = 1 + begins.count("\n")
+    assert (entry["executed_lines"], entry["excluded_lines"]) == ([first + 2], [first, first + 1])
+    assert "No source for code" not in fresh.must("%coverage_report").text
+
+
+def test_cells_from_before_loading_that_differ_in_their_ends(fresh: Notebook) -> None:
+    """Each is a cell of its own, as it is to the kernel."""
+    text = "def f(x):\n    return x"
+    labels = [fresh.kernel.run(each).label for each in (text, f"{text}\n", text)]
+    fresh.must("%load_ext ipycov")
+    fresh.must("f(0)")
+    assert [name for name in fresh.report() if name in labels] == [labels[-1]]
 
 
 def test_a_branch_of_a_line_from_before_loading(fresh: Notebook) -> None:
