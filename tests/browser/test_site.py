@@ -222,6 +222,10 @@ def test_printing(browser: Browser, written: Path) -> None:
     assert not page.get_by_label("Filter by name").is_visible()
     page.goto(address(written, "sub_a.ipynb.html"))
     assert page.pdf().startswith(b"%PDF")
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.goto(address(written, "In.html"))
+    for ran_in in page.locator(".contexts").all():  # beside a line that is broken, too
+        assert ran_in.evaluate("e => e.offsetHeight < 25")
     page.close()
 
 
