@@ -94,20 +94,14 @@ class CellAnalysis:
         return arcs
 
     @cached_property
-    def definitions(self) -> dict[int, frozenset[str]]:
-        """The lines that a run of the cell defines or imports something on, with the names.
+    def definitions(self) -> list[tuple[set[int], set[str]]]:
+        """Lines that define or import something in any run of the cell, with the names.
 
-        Those of a class body go with the name of the class.
+        Those of a class body go with the name of the class, and `with` and `try` with what their
+        bodies define.
         """
-        found: dict[int, frozenset[str]] = {}
-        for node in self._tree.body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                bound = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-                found[node.lineno] = frozenset(bound - {"*"})
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                lines = _definition_lines(node)
-                found.update(dict.fromkeys(lines, frozenset({node.name})))
-        return {line: names for line, names in found.items() if line in self.statements}
+        found = _definitions(self._tree.body)
+        return [(lines & self.statements, names) for lines, names in found]
 
     def module_arcs(self, arcs: Iterable[Arc], entry: int) -> set[Arc]:
         """Turn arcs that a cell ran into those that a module with its text runs.
@@ -194,6 +188,18 @@ class _Span(NamedTuple):
 def _span(node: ast.stmt) -> _Span:
     nests = any(isinstance(each, _WITH_CODE) for each in ast.walk(node))
     return _Span(_first_line(node), node.end_lineno or node.lineno, nests)
+
+
+def _definitions(nodes: Iterable[ast.stmt]) -> Iterable[tuple[set[int], set[str]]]:
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            yield {node.lineno}, bound - {"*"}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield set(_definition_lines(node)), {node.name}
+        elif isinstance(node, ast.With | ast.AsyncWith | ast.Try | ast.TryStar):
+            for lines, names in _definitions(node.body):
+                yield lines | {node.lineno}, names
 
 
 def _definition_lines(node: ast.AST) -> Iterable[int]:

@@ -182,8 +182,8 @@ class SessionReports:
 
     def _known_to_have_run(self, analysis: CellAnalysis) -> frozenset[int]:
         """The lines of a cell that was not measured which have left what they define."""
-        defined = analysis.definitions.items()
-        return frozenset(line for line, names in defined if all(map(self._defined, names)))
+        found = [lines for lines, names in analysis.definitions if all(map(self._defined, names))]
+        return frozenset().union(*found)
 
     def _results(
         self, files: Iterable[ReportedFile], reporters: Mapping[str, FileReporter]

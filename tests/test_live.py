@@ -229,6 +229,26 @@ def test_blank_lines_of_a_cell_from_before_loading(fresh: Notebook, begins: str,
     assert "No source for code" not in fresh.must("%coverage_report").text
 
 
+def test_definitions_in_blocks_from_before_loading(fresh: Notebook) -> None:
+    """What `try` and `with` begin with ran too; what may have been passed over is not said to."""
+    label = fresh.cell("""
+        try:
+            import os, contextlib
+        except ImportError:
+            import ntpath as os
+        with contextlib.suppress(ValueError):
+            def f(x):
+                return x
+        if not os:
+            import posixpath as os
+    """)
+    fresh.must("%load_ext ipycov")
+    fresh.must("f(0)")
+    entry = fresh.report()[label]
+    assert entry["excluded_lines"] == [1, 2, 5, 6]
+    assert (entry["executed_lines"], entry["missing_lines"]) == ([7], [3, 4, 8, 9])
+
+
 def test_cells_from_before_loading_that_differ_in_their_ends(fresh: Notebook) -> None:
     """Each is a cell of its own, as it is to the kernel."""
     text = "def f(x):\n    return x"
