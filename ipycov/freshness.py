@@ -102,12 +102,18 @@ class NotebookFile:
     _ids_in: dict[str, tuple[Stamp | None, frozenset[str | None]]] = field(default_factory=dict)
 
     def stale(self, cells: Iterable[Cell]) -> list[Cell]:
-        """Those of `cells` whose text in the file is another, and was saved after they ran."""
+        """Those of `cells` whose text in the file is another, and was saved after they ran.
+
+        Where the front end's ids are not the file's, as in VS Code, those whose text is not there.
+        """
         cells = [cell for cell in cells if cell.id is not None]
         notebook, saved = self._current(cells)
         if notebook is None:
             return []
         texts = {cell.id: cell.digest for cell in notebook.cells}
+        if texts.keys().isdisjoint([cell.id for cell in cells]):
+            there = {cell.digest for cell in notebook.cells}
+            return [cell for cell in cells if cell.ran < saved and cell.digest not in there]
         return [
             cell
             for cell in cells

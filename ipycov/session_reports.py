@@ -117,11 +117,10 @@ class SessionReports:
 
     def _tell_states(self, cov: ReportingCoverage) -> None:
         """Tell the reporters of a report what is to be known of their files beyond the figures."""
-        reporters = {name: cov.reporter(name) for name in cov.get_data().files}
-        cells = [each.cell for each in reporters.values() if isinstance(each, CellReporter)]
-        stale = {cell.filename for cell in self.notebook.stale(cells)}
+        stale = {cell.filename for cell in self.notebook.stale(self._book)}
         changed = self.stamps.states()
-        for name, reporter in reporters.items():
+        for name in cov.get_data().files:
+            reporter = cov.reporter(name)
             if isinstance(reporter, CellReporter):
                 cell = reporter.cell
                 edited = cell.filename in stale or self._book.is_edited(cell)

@@ -111,6 +111,18 @@ def test_stale_cells(tmp_path: Path) -> None:
     assert [each.id for each in file.stale(cells)] == ["a"]
 
 
+def test_stale_cells_of_a_front_end_with_ids_of_its_own(tmp_path: Path) -> None:
+    """A cell that ran is known by its text, where the file has other ids than the front end."""
+    cells = [cell("vscode:1", "x = 1", 100), cell("vscode:2", "y = 1", 100)]
+    saved(tmp_path / "n.ipynb", {"a": "x = 1", "b": "y = 1"}, 200)
+    file = NotebookFile(str(tmp_path), lambda: str(tmp_path / "n.ipynb"))
+    assert file.stale(cells) == []
+    saved(tmp_path / "n.ipynb", {"a": "x = 1", "b": "y = 2"}, 300)
+    assert file.stale(cells) == [cells[1]]
+    cells.append(cell("vscode:2", "y = 3", 400))
+    assert file.stale(cells) == [cells[1]], "not saved yet"
+
+
 def test_without_ids_nothing_is_known(tmp_path: Path) -> None:
     saved(tmp_path / "n.ipynb", {"a": "x = 1"}, 200)
     file = NotebookFile(str(tmp_path))
