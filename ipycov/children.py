@@ -103,20 +103,28 @@ class Children:
         return order(measurement, directory)
 
     def _before(self) -> None:
+        if self._ending is not None:
+            self._ending.before_fork()
         self._prepare()
         self._put = self._launching.put()  # the child may become another program
 
     def _after_in_parent(self) -> None:
+        if self._ending is not None:
+            self._ending.after_fork()
         if self._put:
             self._launching.take_back()
 
     def _after_in_child(self) -> None:
-        if self._closed or self._directory is None or not self._forked():
-            return
-        if self._ending is None:
-            self.keep()
-        else:
-            self._ending.begin()
+        try:
+            if self._closed or self._directory is None or not self._forked():
+                return
+            if self._ending is None:
+                self.keep()
+            else:
+                self._ending.begin()
+        finally:
+            if self._ending is not None:
+                self._ending.after_fork()
 
     def _unlock(self) -> None:
         measurement = self._measurement()

@@ -33,6 +33,7 @@ class Ending:
         self._directory = directory
         self._taken = taken
         self._unlock = unlock
+        self._blocked: Iterable[int] | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -42,6 +43,17 @@ class Ending:
         self._saving = threading.Lock()
         self._saver = 0  # the thread that saves
         self._ended_by = 0  # a signal that came meanwhile
+
+    def before_fork(self) -> None:
+        """Have a SIGTERM wait: Python forgets one that a new child is told of as it begins."""
+        if signal.getsignal(signal.SIGTERM) == self._terminated:
+            self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+    def after_fork(self) -> None:
+        """Let it come, in the parent and in the child."""
+        if self._blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+            self._blocked = None
 
     def save(self) -> None:
         """Keep what this child has covered."""

@@ -280,6 +280,28 @@ def test_python_programs(launching: Notebook, started: str) -> None:
     assert {7, 8} <= set(files["worked.py"]["executed_lines"])
 
 
+#: A pool that is terminated does so to workers that have just begun.
+ENDING = """
+    import os
+    import signal
+    import time
+
+    for _ in range(200):
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(2)
+            os._exit(0)
+        os.kill(pid, signal.SIGTERM)
+        assert os.waitpid(pid, 0)[1] == signal.SIGTERM
+    """
+
+
+def test_forks_that_are_terminated_at_once(launching: Notebook) -> None:
+    """A fork of a program that a cell starts is ended by the first SIGTERM, whenever it comes."""
+    launching.write("script.py", ENDING)
+    launching.must(PROGRAMS["run"])
+
+
 def test_a_started_process_measures_as_the_cell_does(launching: Notebook) -> None:
     """Branches, source and omit are the cell's, in whatever directory a process starts."""
     launching.must("%config IPyCov.branch = True\n%config IPyCov.omit = 'script.py'")
