@@ -406,7 +406,10 @@ class _Tap:
             self.share({os.path.abspath(name): set(each) for name, each in found.items()}, arcs)
 
     def take_off(self) -> None:
-        """Give what was collected and not asked for yet, and leave it where it is."""
+        """Give what was collected and not asked for yet, and leave it where it is.
+
+        A flush would take it out and forget that anything ran, without which nothing is saved.
+        """
         other = self._other
         if isinstance(other.covdata, _Put):
             other.covdata = self._data
