@@ -49,8 +49,8 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Not
 
     A cell is of a notebook that has its text, or where it has been edited since, its id.
     Of notebooks that share as many it is the one in the directory that the cells `ran_in`. A
-    runner's executed copy has the same code: the notebook that it was made from is older, or where
-    the copy says that it is.
+    runner's executed copy has the same code: the notebook that it was made from is where the copy
+    says that it is, or has no times of execution, or is older.
     """
     found = _best(cells, paths, ran_in)
     if found is None or not found.copy_of:
@@ -78,6 +78,7 @@ def _best(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook 
             shared,
             os.path.dirname(os.path.realpath(path)) == ran_in,
             -len(digests),
+            not notebook.has_times,
             -os.stat(path).st_mtime_ns,
         )
         if best is None or rank > best[0]:

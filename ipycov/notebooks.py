@@ -43,7 +43,8 @@ class Notebook:
 
     `language` is the language of its kernel in lower case, empty where the file does not tell.
     `copy_of` is the path of the notebook that it says it is a runner's executed copy of, as
-    papermill's outputs do; empty where it does not say so.
+    papermill's outputs do; empty where it does not say so. `has_times` tells that a cell has the
+    times of its execution, which nbclient writes into what it has executed.
     `headings` are those of its markdown cells.
     """
 
@@ -52,6 +53,7 @@ class Notebook:
     language: str = ""
     kernel_name: str = ""
     copy_of: str = ""
+    has_times: bool = False
     headings: tuple[Heading, ...] = ()
 
     @property
@@ -121,6 +123,7 @@ def parse(text: str, path: str) -> Notebook:
         tuple(document.cells),
         *_kernel(metadata),
         copy_of=_at(metadata, "papermill", "input_path"),
+        has_times=document.has_times,
         headings=tuple(document.headings),
     )
 
@@ -212,6 +215,7 @@ class _Document:
         self.headings: list[Heading] = []
         self.metadata: Any = None
         self.has_cells = False
+        self.has_times = False
 
     def read(self) -> None:
         reader = self._reader
@@ -282,10 +286,13 @@ class _Document:
                 "id": keep("id"),
                 "language": keep("language"),  # nbformat 3
                 "level": keep("level"),  # nbformat 3
+                "metadata": keep("metadata"),
                 "source": read_source,
                 "input": read_source,  # nbformat 3
             },
         )
+        metadata = values.get("metadata")
+        self.has_times |= isinstance(metadata, dict) and "execution" in metadata
         if values.get("cell_type") == "code":
             id = values.get("id")
             self.cells.append(_code_cell(self._number, id if isinstance(id, str) else None, source))

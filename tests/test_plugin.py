@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,15 @@ def test_another_directory(tmp_path: Path) -> None:
     files = project.measure("pytest", "-q", "--nbmake", "nbs")
     entry = files["nbs/deep/a.ipynb"]
     assert entry["missing_lines"] == [line_of(project.notebook, "    return None")]
+
+
+def test_a_copy_of_an_earlier_run(tmp_path: Path) -> None:
+    """A notebook that was saved since it was executed is reported, and not the copy beside it."""
+    project = Project(tmp_path)
+    project.python(*RUNNERS["nbconvert"])
+    later = project.notebook.stat().st_mtime + 60
+    os.utime(project.notebook, (later, later))
+    assert sorted(project.measure(*RUNNERS["nbconvert"])) == ["a.ipynb", "lib.py"]
 
 
 def test_papermill_from_elsewhere(tmp_path: Path) -> None:
