@@ -112,25 +112,46 @@ class CellAnalysis:
         the first magic above it.
         """
         arcs = list(arcs)
-        ran = {line for arc in arcs for line in arc if line > 0}
-        magics = range(entry, min(self.parser.raw_statements, default=entry))
-        nested: Collection[int] = ()
-        if any(each.nests and each.first == entry for each in self._top_level):
-            marked = any(CELL in arc for arc in arcs)
-            nested = self._lines_of_marked(entry) if marked else self._lines_of_code_at(entry)
+        ran = _lines(arcs)
+        magics = self._magics(entry)
+        leaving = self._leaving(arcs, entry)
         translated = set()
         for start, end in arcs:
             if start == CELL or start in magics:
                 translated.add((-1, end))
-            elif (
-                end == CELL
-                or (end == -entry and start > 0 and start not in nested)
-                or end in magics
-            ):
-                translated.add((start, self._after(start, ran)))
+            elif (start, end) in leaving:
+                translated.add((start, self._after(start, ran) or -1))
             else:
                 translated.add((start, end))
         return translated
+
+    def failed(self, arcs: Collection[Arc], entry: int) -> set[Arc]:
+        """Those of the arcs of one run by which it left a top-level statement that failed."""
+        ran = _lines(arcs)
+        return {arc for arc in self._leaving(arcs, entry) if self._after(arc[0], ran) is None}
+
+    def _magics(self, entry: int) -> range:
+        """The lines of the magics above the first statement."""
+        return range(entry, min(self.parser.raw_statements, default=entry))
+
+    def _leaving(self, arcs: Collection[Arc], entry: int) -> set[Arc]:
+        """Those of the arcs by which a top-level statement was left."""
+        magics = self._magics(entry)
+        nested: Collection[int] = ()
+        if any(each.nests and each.first == entry for each in self._top_level):
+            marked = any(CELL in arc for arc in arcs)
+            nested = self._lines_of_marked(entry) if marked else self._lines_of_code_at(entry)
+        return {
+            (start, end)
+            for start, end in arcs
+            if start != CELL
+            and start not in magics
+            and (
+                end == CELL
+                or (end == -entry and start > 0 and start not in nested)
+                or end in magics
+            )
+        }
 
     def _lines_of_marked(self, entry: int) -> set[int]:
         """The lines of the top-level statements on line `entry` whose own exits lead to `CELL`."""
@@ -158,8 +179,11 @@ class CellAnalysis:
     def _tree(self) -> ast.Module:
         return ast.parse(self._python)
 
-    def _after(self, line: int, ran: set[int]) -> int:
-        """The line that ran after the top-level statement on `line`, -1 after the last."""
+    def _after(self, line: int, ran: set[int]) -> int | None:
+        """The line that ran after the top-level statement on `line`, -1 after the last.
+
+        None says that nothing of the next statement ran.
+        """
         spans = self._top_level
         for span in spans[bisect_right(spans, line, key=attrgetter("first")) :]:
             lines: list[int] = sorted(
@@ -168,10 +192,14 @@ class CellAnalysis:
             if not lines:
                 continue  # such as `global x`, which leaves no code
             if ran.isdisjoint(range(span.first, span.last + 1)):
-                return -1
+                return None
             start: int = self.parser.first_line(span.first)
             return start if start in self.parser.first_lines(lines) else lines[0]
         return -1
+
+
+def _lines(arcs: Iterable[Arc]) -> set[int]:
+    return {line for arc in arcs for line in arc if line > 0}
 
 
 class _Span(NamedTuple):

@@ -187,7 +187,8 @@ class Extension:
         if os.getpid() != self._pid:
             return  # a child that the cell forked has left it: what is shown is its parent's
         typed = result.info.raw_cell if result is not None else self._last_typed()
-        ran = self.session.end(typed, getattr(result, "error_before_exec", None))
+        error = getattr(result, "error_before_exec", None)
+        ran = self.session.end(typed, error, failed=result is not None and not result.success)
         self._show(ran, typed, result)
         self.live.cell_ended(ran)
 

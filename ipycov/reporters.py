@@ -96,16 +96,18 @@ class CellReporter(FileReporter):
     def typed(self, data: Measured, typed_line: Callable[[int], int]) -> Measured:
         """What ran of the cell, by typed lines; `typed_line` that of a line of its code."""
 
-        def typed(line: int) -> int:
-            return typed_line(line) if line >= 0 else -typed_line(-line)
-
-        lines = {typed(line) for line in data.lines if line > 0}
+        lines = {typed_line(line) for line in data.lines if line > 0}
         arcs: set[Arc] | None = None
         if data.arcs is not None:
-            arcs = self.analysis.module_arcs(
-                ((typed(start), typed(end)) for start, end in data.arcs), typed(1)
-            )
+            typed = {_typed(arc, typed_line) for arc in data.arcs}
+            arcs = self.analysis.module_arcs(typed, typed_line(1))
         return Measured(lines, arcs, data.version)
+
+    def completed(self, arcs: set[Arc]) -> set[Arc]:
+        """The arcs of one run without those by which it left a statement that failed."""
+        typed = {arc: _typed(arc, self.cell.typed_line) for arc in arcs}
+        failed = self.analysis.failed(typed.values(), self.cell.typed_line(1))
+        return {arc for arc in arcs if typed[arc] not in failed}
 
     def statements(self, data: Measured) -> set[int]:
         """The first lines of the statements that ran."""
@@ -222,3 +224,8 @@ class ModuleReporter(PythonFileReporter):
 def state_of(reporter: FileReporter) -> str:
     """What is to be known of a file beyond its figures, in words; empty where there is nothing."""
     return reporter.state if isinstance(reporter, CellReporter | ModuleReporter) else ""
+
+
+def _typed(arc: Arc, typed_line: Callable[[int], int]) -> Arc:
+    start, end = (typed_line(line) if line >= 0 else -typed_line(-line) for line in arc)
+    return start, end

@@ -110,19 +110,26 @@ class Session:
         if early:
             self._start_wanted(self._running[0])
 
-    def end(self, typed: str, error: BaseException | None = None) -> Ran | None:
-        """A cell has ended, with `error` if it did not compile. Return what it covered."""
+    def end(
+        self, typed: str, error: BaseException | None = None, *, failed: bool = False
+    ) -> Ran | None:
+        """A cell has ended, with `error` if it did not compile. Return what it covered.
+
+        `failed` tells that an error ended it.
+        """
         if typed not in self._typed:
             return None  # IPython tells the end of an empty cell, but not its beginning
         if self._active is not None and self._typed == [typed]:
             self._active.halt()
         with PutOff():
-            return self._end(typed, error)
+            return self._end(typed, error, failed)
 
-    def _end(self, typed: str, error: BaseException | None) -> Ran:
+    def _end(self, typed: str, error: BaseException | None, failed: bool) -> Ran:
         while self._typed.pop() != typed:
             self._running.pop()
         ran = self._running.pop()
+        if failed:
+            self.reports.failed.update(ran.contexts())
         if ran.cell is not None and error is not None:
             self.book.did_not_compile(ran.cell, _said(error, ran.cell))
         if self._running:
@@ -198,6 +205,7 @@ class Session:
         """Take cells that have begun as ended: an interrupt kept the shell from telling it."""
         with PutOff():
             ran = self._running[0]
+            self.reports.failed.update(ran.contexts())
             self._running.clear()
             self._typed.clear()
             self._wanted = None

@@ -12,7 +12,7 @@ from coverage.exceptions import ConfigError, CoverageException, NotPython
 from coverage.plugin import FileReporter
 
 from ipycov import coverage_internals
-from ipycov.analysis import CellAnalysis, Exclusions
+from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import CannotReport, NothingMeasured
 from ipycov.freshness import ModuleStamps, NotebookFile
@@ -53,6 +53,7 @@ class SessionReports:
         self._measurements = measurements
         self._take_in = take_in
         self._defined = defined
+        self.failed: set[str] = set()  # the contexts of runs that an error ended
         self.refused = ""  # why the latest cell was not measured
         self.notebook = NotebookFile(os.getcwd())
         self.stamps = ModuleStamps()
@@ -64,6 +65,7 @@ class SessionReports:
     def erase(self) -> None:
         """Forget what was measured."""
         self._collected = Collected()
+        self.failed.clear()
         self.stamps = ModuleStamps()
 
     def everything(self) -> tuple[ReportingCoverage, list[Problem]]:
@@ -197,10 +199,22 @@ class SessionReports:
             unreported, measurement.unreported = measurement.unreported, []
             for taken in unreported:
                 for name, measured in taken.measured().items():
-                    self._collected.add(name, measured.lines, measured.arcs)
+                    arcs = measured.arcs
+                    if arcs is not None and taken.context in self.failed:
+                        arcs = self._completed(name, arcs, measurement.options)
+                    self._collected.add(name, measured.lines, arcs)
             self._collected.touch(
                 coverage_internals.unexecuted_files(measurement.coverage), measurement.branch
             )
+
+    def _completed(self, filename: str, arcs: set[Arc], options: Options) -> set[Arc]:
+        """The arcs of one run without those by which it left a statement of a cell that failed.
+
+        In another run of the cell what comes next may have run, reached from elsewhere.
+        """
+        cell = self._book.get(filename)
+        reporter = self._reporter(cell, self.coverage_for(options)) if cell is not None else None
+        return reporter.completed(arcs) if isinstance(reporter, CellReporter) else arcs
 
     def _reported(
         self, collected: Collected, cov: ReportingCoverage

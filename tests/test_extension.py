@@ -132,6 +132,19 @@ def test_the_last_statement_under_stacked_magics(bare: Notebook, stack: list[str
     assert bare.report()[label]["missing_branches"] == [[4, 5]]
 
 
+def test_a_statement_that_failed_and_ran_again(bare: Notebook) -> None:
+    """A condition that failed went nowhere, though what is below ran when the cell ran again."""
+    bare.load(branch=True)
+    assert bare.run("if missing:\n    y = 1\nz = 2", cell_id="again").ename == "NameError"
+    bare.cell("missing = True")
+    label = bare.cell("if missing:\n    y = 1\nz = 2", cell_id="again")
+    assert bare.report()[label]["executed_branches"] == [[1, 2]]
+    assert bare.report()[label]["missing_branches"] == [[1, 3]]
+    bare.cell("missing = False")
+    label = bare.cell("if missing:\n    y = 1\nz = 2", cell_id="again")
+    assert bare.report()[label]["missing_branches"] == []
+
+
 def test_functions_under_a_magic(bare: Notebook) -> None:
     """A function that was defined under a magic keeps its lines when a later cell calls it."""
     bare.load(branch=True)
