@@ -173,6 +173,11 @@ class CellBook:
         if cell.nested in taken:
             cell.nested = max(taken) + 1
 
+    def clear(self) -> None:
+        """Forget every cell."""
+        self._by_filename.clear()
+        self._by_id.clear()
+
     def take(self, cell: Cell) -> None:
         """Take a cell that another book holds too."""
         self._by_filename[cell.filename] = cell

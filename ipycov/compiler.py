@@ -174,6 +174,10 @@ class CellCompiler:
         self.book.take(cell)
         self._cells[name] = cell
 
+    def forget_cells(self) -> None:
+        """Hold no cell any more."""
+        self._cells.clear()
+
     def add_earlier(self, name: str, typed: str, compiled: str, count: int) -> Cell:
         """Add a cell to the book whose code was compiled before this compiler was watched."""
         return self.book.add(_canonical(name), typed, compiled, None, count)

@@ -238,6 +238,7 @@ class Session:
         """Stop measuring for good."""
         self.measuring = False
         with ExitStack() as stack:  # each of them, whatever goes wrong with another
+            stack.callback(self._forget_cells)
             for measurement in self._measurements.values():
                 stack.callback(measurement.close)
             stack.callback(self._pass_on)
@@ -245,6 +246,13 @@ class Session:
             stack.callback(self._children.close)
             if self._store is not None:
                 stack.callback(self._store.close)
+
+    def _forget_cells(self) -> None:
+        """Free the cells: what is left refers to itself, and Python may collect it much later."""
+        self.book.clear()
+        self.compiler.forget_cells()
+        self._earlier.clear()
+        self.reports.forget_cells()
 
     def why(self, name: str) -> Answer:
         """Why a cell, a file or a module is measured or not.

@@ -68,6 +68,11 @@ class SessionReports:
         self.failed.clear()
         self.stamps = ModuleStamps()
 
+    def forget_cells(self) -> None:
+        """Hold no cell any more."""
+        for held in (self._coverages, self._reporters, self._ready):
+            held.clear()
+
     def everything(self) -> tuple[ReportingCoverage, list[Problem]]:
         """Everything measured, ready to be reported, and what can't be.
 

@@ -1052,3 +1052,19 @@ def test_unloading_frees_the_memory(fresh: Notebook) -> None:
     )
     assert kept.stdout.count("Session") <= 1  # the latest, which a core may hold until it starts
     assert kept.stdout.count("Measurement") <= 1
+
+
+def test_unloading_frees_the_cells(fresh: Notebook) -> None:
+    """The cells of sessions that have ended do not wait for Python's garbage collector."""
+    fresh.must("import gc; gc.disable()")
+    for session in range(3):
+        fresh.load()
+        for number in range(5):
+            fresh.cell(f"x{session} = {number}")
+        fresh.must("%unload_ext ipycov")
+    held = fresh.must(
+        "import gc; [o.typed[:2] for o in gc.get_objects() "
+        "if (type(o).__module__, type(o).__name__) == ('ipycov.cells', 'Cell')]"
+    )
+    assert "x0" not in held.result  # the latest's, a core may hold until it starts
+    assert "x1" not in held.result
