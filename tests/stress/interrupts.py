@@ -44,9 +44,12 @@ def interrupt_after(delay: float) -> threading.Thread:
 
 def main(number: int, core: str, seed: int) -> int:
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
     os.chdir(tempfile.mkdtemp(prefix="ipycov_interrupts_"))
-    shell = InteractiveShell.instance()
+    # An interrupt leaves a lock of IPython's own closed that it takes to write its history.
+    history = Config({"HistoryManager": {"db_cache_size": 10**6}})
+    shell = InteractiveShell.instance(config=history)
     shell.showtraceback = lambda *args, **kwargs: None  # one for each interrupt is no help
     shell.run_line_magic("load_ext", "ipycov")
     shell.run_line_magic("config", f"IPyCov.core = {core!r}")
