@@ -13,7 +13,7 @@ from typing import Any
 
 from traitlets import Bool, Float, Int, List, Unicode
 
-from ipycov import coverage_internals, notebooks, running
+from ipycov import coverage_files, notebooks, running
 from ipycov.app_command import (
     CELL_RAISED,
     INTERRUPTED,
@@ -206,7 +206,7 @@ class RunApp(ReportingCommand):
         Kernels run elsewhere, so that paths are made absolute.
         """
         here = ReportingCoverage()
-        config_file = coverage_internals.config_file(here)
+        config_file = coverage_files.config_file(here)
 
         def paths(given: Sequence[str], option: str) -> tuple[str, ...] | None:
             configured = here.get_option(f"run:{option}")
@@ -242,4 +242,4 @@ def _unexecuted(options: Options) -> list[str]:
     cov = coverage.Coverage(data_file=None, **options.coverage_arguments())
     cov.start()
     cov.stop()
-    return coverage_internals.unexecuted_files(cov)
+    return coverage_files.unexecuted_files(cov)

@@ -9,7 +9,7 @@ from coverage.exceptions import CoverageException
 from coverage.plugin import CodeRegion, FileReporter
 from coverage.results import Analysis, Numbers
 
-from ipycov.coverage_internals import narrowed
+from ipycov.coverage_reports import narrowed
 from ipycov.line_states import LineStates
 from ipycov.lines import rows
 from ipycov.report import Report, ReportingCoverage, ReportOptions

@@ -17,7 +17,15 @@ from typing import Any
 import coverage
 from coverage.exceptions import ConfigError, CoverageException
 
-from ipycov import __version__, coverage_internals, finding, notebooks, store
+from ipycov import (
+    __version__,
+    coverage_collector,
+    coverage_files,
+    coverage_tracers,
+    finding,
+    notebooks,
+    store,
+)
 from ipycov.errors import BadNotebook
 from ipycov.finding import python_files
 from ipycov.measure import chosen_core
@@ -66,7 +74,7 @@ def configured(config_file: str | bool = True) -> coverage.Coverage:
     # This process is no kernel, and is not to patch what it starts.
     for option in ("patch", "plugins", "core"):
         cov.set_option(f"run:{option}", [] if option != "core" else None)
-    coverage_internals.prepare(cov)
+    coverage_collector.prepare(cov)
     return cov
 
 
@@ -76,7 +84,7 @@ def examine() -> Diagnosis:
     say = diagnosis.found.append
     say(("Python", f"{sys.version.split()[0]}, {sys.executable}"))
     say(("ipycov", __version__))
-    tracer = "" if coverage_internals.has_c_tracer() else ", without its trace function in C"
+    tracer = "" if coverage_tracers.has_c_tracer() else ", without its trace function in C"
     say(("coverage.py", coverage.__version__ + tracer))
     say(("IPython", _version("IPython")))
     say(("kernels", f"ipykernel {_version('ipykernel')}"))
@@ -112,8 +120,8 @@ def _version(package: str) -> str:
 
 
 def _configuration(cov: coverage.Coverage) -> Iterator[tuple[str, str]]:
-    looked = [os.path.basename(path) for path in coverage_internals.looked_for(cov)]
-    path = coverage_internals.config_file(cov)
+    looked = [os.path.basename(path) for path in coverage_files.looked_for(cov)]
+    path = coverage_files.config_file(cov)
     yield "configuration", path or f"none; looked for {', '.join(looked)}"
     for option in ("source", "include", "omit"):
         values = _listed(cov, option)
@@ -136,7 +144,7 @@ def _cores(cov: coverage.Coverage) -> Iterator[tuple[str, str]]:
 def _core_in_words(core: str | None, monitors: bool, cov: coverage.Coverage) -> str:
     if monitors:
         return "sysmon: Python's sys.monitoring, the fastest"
-    if core == "pytrace" or not coverage_internals.has_c_tracer():
+    if core == "pytrace" or not coverage_tracers.has_c_tracer():
         return "pytrace: the trace function in Python, slow"
     return "ctrace: coverage.py's trace function in C"
 
@@ -230,7 +238,7 @@ def _stored(troubles: list[Trouble]) -> Iterator[tuple[str, str]]:
 
 def _wrong_files(cov: coverage.Coverage) -> Iterator[Trouble]:
     """Files with settings for coverage.py that it does not come to read."""
-    read = coverage_internals.config_file(cov)
+    read = coverage_files.config_file(cov)
     if read is None or os.environ.get("COVERAGE_RCFILE"):
         return
     for name, section in (
@@ -252,7 +260,7 @@ def _wrong_files(cov: coverage.Coverage) -> Iterator[Trouble]:
 
 def _wrong_options(cov: coverage.Coverage) -> Iterator[Trouble]:
     plugins, patch = _listed(cov, "plugins"), _listed(cov, "patch")
-    where = f"in {coverage_internals.config_file(cov)}"
+    where = f"in {coverage_files.config_file(cov)}"
     if "subprocess" in patch and "ipycov" not in plugins:
         yield Trouble(
             "coverage.py measures kernels, but can't tell which notebooks their cells are from",

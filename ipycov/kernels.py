@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ipycov import coverage_internals
+from ipycov import coverage_collector, coverage_files
 from ipycov.imports import after_import
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def watch(cov: Any) -> None:
         kernel.wait_for_compiler(sys.modules[_COMPILERS])
     else:
         after_import(_COMPILERS, kernel.wait_for_compiler)
-    coverage_internals.after_saving(cov, kernel.saved)
+    coverage_collector.after_saving(cov, kernel.saved)
     if "COVERAGE_PROCESS_CONFIG" not in os.environ:
         kernel.fold_killed()  # this may be `coverage combine`
     # coverage.py registers its own later and is therefore called before: the data is saved then.
@@ -114,7 +114,7 @@ class _Kernel:
         from ipycov.notebook_data import KernelData
 
         data = KernelData(cov, self._data.book, self._directory)
-        coverage_internals.put_collected(cov, data.book.__contains__, data.put)
+        coverage_collector.put_collected(cov, data.book.__contains__, data.put)
 
     def fold(self) -> None:
         """Turn the cells in the saved data into notebooks."""
@@ -133,8 +133,8 @@ class _Kernel:
         watcher = CellCompiler(book, lambda cell: None, every_text=True)
         watcher.also_measured = self.also_measured
         watcher.install(compiler)
-        coverage_internals.always_measure(self._cov, book.__contains__)
-        coverage_internals.put_from_now_on(self._cov, self._data.put)
+        coverage_files.always_measure(self._cov, book.__contains__)
+        coverage_collector.put_from_now_on(self._cov, self._data.put)
         shell = running_shell()
         if shell is not None:
             shell.events.register("post_run_cell", self.cell_ended)

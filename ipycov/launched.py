@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import coverage
 
-from ipycov import coverage_internals
+from ipycov import coverage_collector
 from ipycov.children import Children
 from ipycov.launching import ordered
 from ipycov.measure import KnownCells, Measurement, Taken
@@ -25,7 +25,7 @@ def begin(order: str) -> None:
         return
     options, context, directory = ordered(order)
     measurement = Measurement(options, KnownCells(lambda filename: False, lambda filename: None))
-    coverage_internals.silence(measurement.coverage)
+    coverage_collector.silence(measurement.coverage)
     measurement.coverage.set_option("run:relative_files", False)  # relative to what
 
     def forked() -> bool:

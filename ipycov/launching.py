@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from functools import wraps
 from typing import Any
 
-from ipycov import coverage_internals
+from ipycov import coverage_files
 from ipycov.measure import Measurement, Options
 
 #: Where a Python that is started looks first, and the variable that tells it what to do.
@@ -59,7 +59,7 @@ def ordered(order: str) -> tuple[Options, str, str]:
 def _anywhere(measurement: Measurement) -> Options:
     """The options of a measurement as they are for a process that starts in another directory."""
     cov = measurement.coverage
-    config_file = coverage_internals.config_file(cov)
+    config_file = coverage_files.config_file(cov)
 
     def absolute(option: str, relative: Callable[[str], bool]) -> tuple[str, ...] | None:
         given = cov.get_option(f"run:{option}")

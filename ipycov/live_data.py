@@ -15,7 +15,7 @@ from typing import Any
 from coverage import CoverageData
 from coverage.exceptions import NotPython
 
-from ipycov import coverage_internals
+from ipycov import coverage_collector, coverage_files, coverage_reports
 from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell
 from ipycov.lines import digest
@@ -43,8 +43,8 @@ class LiveData:
 
     def attach(self) -> None:
         """Measure the cells of the shell, and have them in the data as they are reported."""
-        coverage_internals.put_collected(self._cov, self._cells.__contains__, self.put)
-        coverage_internals.after_saving(self._cov, self.keep_texts)
+        coverage_collector.put_collected(self._cov, self._cells.__contains__, self.put)
+        coverage_collector.after_saving(self._cov, self.keep_texts)
 
     def put(self, data: CoverageData, found: Mapping[str, Any], arcs: bool) -> None:
         """Put lines, or arcs, of code into `data`."""
@@ -71,7 +71,7 @@ class LiveData:
     def keep_texts(self, cov: Any) -> None:
         """Keep the texts of the cells where a report in another process finds them."""
         data = cov.get_data()
-        if not coverage_internals.is_on_disk(data):
+        if not coverage_collector.is_on_disk(data):
             return
         cells = [named[1].cell for named in self._named.values() if named is not None]
         try:
@@ -99,7 +99,7 @@ class LiveData:
             return None
         name = os.path.join(os.path.realpath(os.getcwd()), found.cell.label)
         if self._cov.get_option("run:relative_files"):
-            name = coverage_internals.relative_filename(name)
+            name = coverage_files.relative_filename(name)
         return name, found, CellReporter(found.cell, "", analysis)
 
 
@@ -127,6 +127,6 @@ def reporter(cov: Any, shell: Any, filename: str) -> StoredCellReporter | str:
         typed, compiled = kept, None
     body = any(record["kind"] == "body" for record in records)
     cell = Cell(filename, typed, compiled, count=count, python_body=body)
-    exclusions = coverage_internals.exclusions(cov)
+    exclusions = coverage_reports.exclusions(cov)
     analysis = CellAnalysis(cell.translation.python, cell.label, exclusions)
     return StoredCellReporter(cell, filename, os.path.basename(filename), analysis)

@@ -12,7 +12,13 @@ from typing import Any
 import coverage
 from coverage import CoverageData
 
-from ipycov import coverage_internals
+from ipycov import (
+    coverage_beside,
+    coverage_collector,
+    coverage_files,
+    coverage_monitoring,
+    coverage_tracers,
+)
 from ipycov.errors import IPyCovError
 from ipycov.results import Measured
 
@@ -126,7 +132,7 @@ class Measurement:
         libraries = [x for x in self._option("concurrency") or [] if x != "multiprocessing"]
         self.coverage.set_option("run:concurrency", libraries)
         self._uses_monitoring = self._choose_core()
-        self._data = coverage_internals.load_plugins(self.coverage)
+        self._data = coverage_collector.load_plugins(self.coverage)
         self._context = ""
         self._pending: list[Taken] = []
         self._new: list[Taken] = []
@@ -139,13 +145,13 @@ class Measurement:
         self._threads_theirs: Any = None
         self.displaced = False  # whether another trace function took the place of coverage.py's
         self._threads_before: set[int | None] = set()
-        self._code = coverage_internals.MonitoredCode()
+        self._code = coverage_monitoring.MonitoredCode()
 
     @property
     def core(self) -> str:
         """The core in use once measuring has begun: ctrace, pytrace or sysmon."""
         if self._begun:
-            return coverage_internals.core_name(self.coverage)
+            return coverage_tracers.core_name(self.coverage)
         return "sysmon" if self._uses_monitoring else "ctrace"
 
     @property
@@ -156,7 +162,7 @@ class Measurement:
     def deciding(self) -> coverage.Coverage:
         """The `Coverage`, ready to tell which files it measures though nothing has run."""
         if not self._begun:
-            coverage_internals.prepare(self.coverage)
+            coverage_collector.prepare(self.coverage)
         return self.coverage
 
     def start(self, context: str) -> None:
@@ -189,7 +195,7 @@ class Measurement:
 
     def file_tracers(self) -> dict[str, str]:
         """The names of other plugins' file tracers, by the files that they measured."""
-        return coverage_internals.file_tracers(self.coverage)
+        return coverage_collector.file_tracers(self.coverage)
 
     def new(self) -> list[Taken]:
         """What was measured since this was last asked."""
@@ -210,7 +216,7 @@ class Measurement:
             return
         # Where a cell has started a Coverage of its own, the trace function is that one's.
         if self._uses_monitoring:
-            coverage_internals.halt(self.coverage)
+            coverage_monitoring.halt(self.coverage)
         elif coverage.Coverage.current() is self.coverage:
             if _is_coverages(sys.gettrace()):
                 sys.settrace(None)
@@ -250,13 +256,13 @@ class Measurement:
 
     def begin_child(self) -> None:
         """Go on in a process that was forked, without what the parent keeps."""
-        coverage_internals.after_fork(self.coverage)
+        coverage_tracers.after_fork(self.coverage)
         self.switch(self._context)
         self._pending, self._new, self.unreported, self._touched = [], [], [], set()
 
     def unlock(self) -> None:
         """Let go of every lock: this process ends, and whoever holds one never goes on."""
-        coverage_internals.after_fork(self.coverage)
+        coverage_tracers.after_fork(self.coverage)
 
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
@@ -267,7 +273,7 @@ class Measurement:
     def add(self, context: str, files: Mapping[str, Measured]) -> set[str]:
         """Add what a child process has measured; return the names of the files."""
         before, self._context = self._context, context
-        names = {coverage_internals.filename_in_data(self.coverage, name): name for name in files}
+        names = {coverage_files.filename_in_data(self.coverage, name): name for name in files}
         try:
             for name, child in names.items():
                 found, arcs = files[child], files[child].arcs is not None
@@ -282,10 +288,10 @@ class Measurement:
             self._suspended = False
             self._end()
         if not self._suspended:
-            coverage_internals.let_go(self.coverage)
+            coverage_tracers.let_go(self.coverage)
 
     def _take(self) -> set[str]:
-        self._add(coverage_internals.take(self.coverage))
+        self._add(coverage_collector.take(self.coverage))
         touched, self._touched = self._touched, set()
         return touched
 
@@ -302,7 +308,7 @@ class Measurement:
         files = {
             name: each
             for name, each in found.items()
-            if each and coverage_internals.would_measure(self.coverage, name)
+            if each and coverage_files.would_measure(self.coverage, name)
         }
         self._add(self._as_ours(files, arcs))
 
@@ -324,10 +330,10 @@ class Measurement:
         self._threads_theirs = _not_coverages(threading.gettrace())
         if not self._begun:
             self._threads_before = {thread.ident for thread in threading.enumerate()}
-            coverage_internals.prepare(self.coverage)  # now it has what decides on files
-            coverage_internals.free_tracers(self.coverage)
-            coverage_internals.always_measure(self.coverage, self.cells.is_cell)
-            coverage_internals.measure_beside(self.coverage, self._share)
+            coverage_collector.prepare(self.coverage)  # now it has what decides on files
+            coverage_tracers.free_tracers(self.coverage)
+            coverage_files.always_measure(self.coverage, self.cells.is_cell)
+            coverage_beside.measure_beside(self.coverage, self._share)
             self._begun = True
         try:
             self.coverage.start()
@@ -341,7 +347,7 @@ class Measurement:
                 self._leave_threads_to_others()
                 return
             if self.branch:
-                coverage_internals.know_multiline_statements(
+                coverage_monitoring.know_multiline_statements(
                     self.coverage, self.cells.multiline_map
                 )
             self._code.give_back(self.coverage)
@@ -350,9 +356,9 @@ class Measurement:
             raise
 
     def _go_on(self) -> None:
-        if self._uses_monitoring and coverage_internals.is_monitoring(self.coverage):
+        if self._uses_monitoring and coverage_monitoring.is_monitoring(self.coverage):
             self._suspended = False
-            coverage_internals.look_on(self.coverage)
+            coverage_monitoring.look_on(self.coverage)
             return
         if coverage.Coverage.current() is not self.coverage:
             raise CannotMeasure("a coverage.Coverage that a cell started is measuring")
@@ -383,7 +389,7 @@ class Measurement:
         if for_threads is not None and for_threads == self._thread_trace:
             for_threads = self._threads_theirs
         threading.settrace(for_threads)  # coverage.py leaves none, whatever was there
-        coverage_internals.forget_flushed(self.coverage)
+        coverage_collector.forget_flushed(self.coverage)
 
     def _other_threads_run(self) -> bool:
         known = {*self._threads_before, threading.get_ident()}

@@ -25,7 +25,7 @@ from typing import Any
 from coverage import CoverageData
 from coverage.exceptions import CoverageException, NotPython
 
-from ipycov import coverage_internals, store
+from ipycov import coverage_collector, coverage_files, store
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import CannotReport
@@ -82,7 +82,7 @@ class KernelData:
 
     def keep(self) -> None:
         """Take what was covered since the last time out of `cov`, and write it down."""
-        found = coverage_internals.take(self._cov)
+        found = coverage_collector.take(self._cov)
         branch = bool(self._cov.get_option("run:branch"))
         self._keep({name: measured_from(lines, branch) for name, lines in found.items()})
 
@@ -91,7 +91,7 @@ class KernelData:
         branch = bool(self._cov.get_option("run:branch"))
         files = {}
         for name, data in measured.items():
-            if coverage_internals.would_measure(self._cov, name):
+            if coverage_files.would_measure(self._cov, name):
                 arcs = data.arcs if data.arcs is not None else {(-1, line) for line in data.lines}
                 files[name] = Measured(set(data.lines), set(arcs) if branch else None, -1)
         self._keep(files)
@@ -109,7 +109,7 @@ class KernelData:
     def _keep(self, files: dict[str, Measured]) -> None:
         if os.getpid() != self._pid:
             self._begin()
-        context = coverage_internals.context_of(self._cov)
+        context = coverage_collector.context_of(self._cov)
         for name, data in files.items():
             merge(self._covered.setdefault(context, {}), name, data)
         new = [cell for cell in self.book if id(cell) not in self._known]
@@ -139,7 +139,7 @@ class KernelData:
                 for filename, measured in files.items():
                     merge(self._covered.setdefault(context, {}), filename, measured)
             tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
-            coverage_internals.close(data)
+            coverage_collector.close(data)
         target = _HASH.sub("", path)
         write_folded(self._cov, self._covered, self.book, directories, target, tracers)
         if target != path and os.path.exists(path):
@@ -181,7 +181,7 @@ def write_folded(
 ) -> None:
     """Write the data file `path`, whole or not at all."""
     data_directory = os.path.dirname(os.path.abspath(path))
-    places = [*directories, data_directory, *coverage_internals.source_directories(cov)]
+    places = [*directories, data_directory, *coverage_files.source_directories(cov)]
     name = _naming(cov, data_directory)
 
     def from_here(filename: str) -> str:
@@ -199,7 +199,7 @@ def write_folded(
     folding = _Folding(
         name,
         data_directory,
-        lambda notebook: coverage_internals.measures_notebook(cov, notebook.path),
+        lambda notebook: coverage_files.measures_notebook(cov, notebook.path),
     )
     folded = f"{path}.folded{os.getpid()}"
     new = CoverageData(basename=folded)
@@ -208,7 +208,7 @@ def write_folded(
         {name: tracer for name, tracer in renamed.items() if tracer and name not in book}
     )
     new.write()
-    coverage_internals.close(new)
+    coverage_collector.close(new)
     if os.path.exists(folded):  # nothing was covered otherwise
         os.replace(folded, path)
 
@@ -235,7 +235,7 @@ def combine(session: StoredSession, directory: str, data_file: str, cov: Any) ->
     except CoverageException as error:
         raise CannotReport(f"can't combine into {data_file}: {error}") from error
     finally:
-        coverage_internals.close(target)
+        coverage_collector.close(target)
 
 
 def _by_context(data: CoverageData) -> Covered:
@@ -322,8 +322,8 @@ def touch_notebooks(cov: Any) -> None:
     name = _naming(cov, os.path.dirname(os.path.abspath(data.data_filename())))
     arcs = () if cov.get_option("run:branch") else None
     sink = _Sink(data)
-    for path in notebook_files(coverage_internals.source_directories(cov)):
-        if coverage_internals.measures_notebook(cov, path):
+    for path in notebook_files(coverage_files.source_directories(cov)):
+        if coverage_files.measures_notebook(cov, path):
             sink.add(name(path), (), arcs, ours=True)
     sink.flush()
 

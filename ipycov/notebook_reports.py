@@ -12,7 +12,7 @@ from typing import Any
 from coverage.exceptions import NoSource, NotPython
 from coverage.plugin import FileReporter
 
-from ipycov import coverage_internals, live_data, notebooks
+from ipycov import coverage_files, coverage_reports, live_data, notebooks
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell
 from ipycov.errors import BadNotebook
@@ -79,7 +79,7 @@ class NotebookFiles:
         alone = ALONE.fullmatch(filename)
         if alone is not None:
             return self._cell_alone(filename, alone)
-        name = coverage_internals.relative_filename(filename)
+        name = coverage_files.relative_filename(filename)
         try:
             notebook = notebooks.read(filename)
         except BadNotebook as error:
@@ -100,7 +100,7 @@ class NotebookFiles:
         reporter = _StoredNotebook(notebook, name, self._exclusions(), recorded)
         reporter.filename = filename
         if reporter.moved:
-            coverage_internals.answer_contexts(self._cov, filename, reporter.contexts)
+            coverage_reports.answer_contexts(self._cov, filename, reporter.contexts)
         for number, reason in reporter.problems.items():
             self._say(f"{name}, cell {number} is not in the report: {reason}")
         if reporter.stale:
@@ -126,7 +126,7 @@ class NotebookFiles:
         count, nested = int(found["count"]), int(found["nested"] or 0)
         cell = Cell(filename, typed, count=count, nested=nested)
         analysis = CellAnalysis(cell.translation.python, cell.label, self._exclusions())
-        place = coverage_internals.relative_filename(found["place"])
+        place = coverage_files.relative_filename(found["place"])
         return StoredCellReporter(cell, filename, f"{place}:{cell.label}", analysis)
 
     def _live_cell(self, filename: str) -> FileReporter:
@@ -160,7 +160,7 @@ class NotebookFiles:
         if self._records_of != (data, len(names)):
             self._records_of = data, len(names)
             self._records = {}
-            renamed = coverage_internals.renaming(self._cov)
+            renamed = coverage_files.renaming(self._cov)
             for name in sorted(names):
                 found = RECORD.fullmatch(name)
                 if found is not None:
@@ -168,7 +168,7 @@ class NotebookFiles:
         return self._records.get(filename, [])
 
     def _exclusions(self) -> Exclusions:
-        return coverage_internals.exclusions(self._cov)
+        return coverage_reports.exclusions(self._cov)
 
     def _say(self, message: str) -> None:
         if message not in self._said:

@@ -9,7 +9,7 @@ from tokenize import TokenError
 from coverage.exceptions import CoverageException
 from coverage.results import Analysis, Numbers
 
-from ipycov.coverage_internals import narrowed
+from ipycov.coverage_reports import narrowed
 from ipycov.folding import NotebookReporter, Part
 from ipycov.headings import Heading
 from ipycov.line_states import LineStates

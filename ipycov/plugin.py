@@ -30,7 +30,7 @@ class NotebookPlugin(CoveragePlugin):
 
     def configure(self, config: Any) -> None:
         """Begin to look out for a kernel in this process."""
-        from ipycov import coverage_internals, kernels
+        from ipycov import coverage_collector, kernels
 
         # Kernels take patterns over, and coverage.py takes them from where each kernel runs.
         for option in ("run:include", "run:omit"):
@@ -40,7 +40,7 @@ class NotebookPlugin(CoveragePlugin):
         omitted = config.get_option("run:omit") or []
         config.set_option("run:omit", [*omitted, os.path.join(os.path.dirname(__file__), "*")])
         # coverage.py hands out its configuration only, which knows neither data nor decisions.
-        self._coverage = coverage_internals.coverage_being_configured(sys._getframe(1))
+        self._coverage = coverage_collector.coverage_being_configured(sys._getframe(1))
         if self._coverage is not None:
             kernels.watch(self._coverage)
 

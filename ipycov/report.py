@@ -24,7 +24,7 @@ from coverage.python import PythonFileReporter
 from coverage.report_core import get_analysis_to_report
 from coverage.results import Analysis, analysis_from_file_reporter, should_fail_under
 
-from ipycov import coverage_internals, site
+from ipycov import coverage_collector, coverage_reports, site
 from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
 from ipycov.reporters import ModuleReporter
@@ -97,7 +97,7 @@ class ReportingCoverage(coverage.Coverage):
         self._reporters: Mapping[str, FileReporter] = {}
         self._modules: dict[str, tuple[Any, FileReporter]] = {}
         self._analyses: dict[str, tuple[FileReporter, Any, Analysis]] = {}
-        coverage_internals.load_plugins(self)
+        coverage_collector.load_plugins(self)
 
     def use(self, results: Results, reporters: Mapping[str, FileReporter]) -> list[Problem]:
         """Report on `results` from now on; return the files that had to be left out.
@@ -147,7 +147,7 @@ class ReportingCoverage(coverage.Coverage):
     @cached_property
     def exclusions(self) -> Exclusions:
         """The exclusions that the configuration names."""
-        return coverage_internals.exclusions(self)
+        return coverage_reports.exclusions(self)
 
     def relative_name(self, filename: str) -> str:
         """What a report calls a file: its path from where the session began."""
@@ -179,7 +179,7 @@ class ReportingCoverage(coverage.Coverage):
         else:
             data = results.for_file(morf)
             analysis = analysis_from_file_reporter(data, precision, reporter, morf)
-            coverage_internals.settle(analysis)
+            coverage_reports.settle(analysis)
             if version >= 0:
                 self._analyses[morf] = (reporter, key, analysis)
         return analysis

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from coverage.exceptions import ConfigError, CoverageException
 
-from ipycov import coverage_internals
+from ipycov import coverage_monitoring, coverage_tracers
 from ipycov.cells import Cell, CellBook
 from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
@@ -219,7 +219,7 @@ class Session:
 
     def untraced(self, call: Callable[[], T]) -> T:
         """Call `call`, which runs nothing of the user's, without the cost of being measured."""
-        return coverage_internals.untraced(call)
+        return coverage_tracers.untraced(call)
 
     def erase(self) -> None:
         """Forget everything that was measured."""
@@ -444,8 +444,8 @@ class Session:
         first = cell.translation.compiled_headers
         if first or cell.compiled is None:
             rows = cell.translation.python.split("\n")
-            return coverage_internals.multiline_map("\n".join(rows[first[0].line - 1 :]))
-        return coverage_internals.multiline_map(cell.compiled)
+            return coverage_monitoring.multiline_map("\n".join(rows[first[0].line - 1 :]))
+        return coverage_monitoring.multiline_map(cell.compiled)
 
 
 def _said(error: BaseException, cell: Cell) -> str:

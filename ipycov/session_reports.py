@@ -11,7 +11,7 @@ from coverage import CoverageData
 from coverage.exceptions import ConfigError, CoverageException, NotPython
 from coverage.plugin import FileReporter
 
-from ipycov import coverage_internals
+from ipycov import coverage_files
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import CannotReport, NothingMeasured
@@ -209,7 +209,7 @@ class SessionReports:
                         arcs = self._completed(name, arcs, measurement.options)
                     self._collected.add(name, measured.lines, arcs)
             self._collected.touch(
-                coverage_internals.unexecuted_files(measurement.coverage), measurement.branch
+                coverage_files.unexecuted_files(measurement.coverage), measurement.branch
             )
 
     def _completed(self, filename: str, arcs: set[Arc], options: Options) -> set[Arc]:
@@ -284,4 +284,4 @@ def _lines_of(reporters: Mapping[str, FileReporter]) -> LinesOf:
 
 
 def _unimported(measurement: Measurement) -> list[Problem]:
-    return [unimported(name) for name in coverage_internals.unimported_source(measurement.coverage)]
+    return [unimported(name) for name in coverage_files.unimported_source(measurement.coverage)]

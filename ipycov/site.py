@@ -23,7 +23,7 @@ import coverage
 from coverage.plugin import FileReporter
 from coverage.results import Analysis, Numbers
 
-from ipycov import __version__, coverage_internals
+from ipycov import __version__, coverage_files
 from ipycov.folding import NotebookReporter
 from ipycov.pages import Page, cell_section, notebook_page
 from ipycov.reporters import CellReporter, state_of
@@ -164,7 +164,7 @@ def _entries(
             href = f"{quote(page.href)}#{section.anchor}"
             yield Entry(name, "cell", href, analysis.numbers, state=state_of(reporter))
         else:
-            href = quote(coverage_internals.page_of_module(name))
+            href = quote(coverage_files.page_of_module(name))
             yield Entry(name, "module", href, analysis.numbers, state=state_of(reporter))
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import coverage
 
-from ipycov import coverage_internals
+from ipycov import coverage_files
 from ipycov.cells import Cell, CellBook, label_of
 from ipycov.measure import Options
 
@@ -191,7 +191,7 @@ def _file(name: str, path: str, module: str | None, facts: Facts) -> Answer:
         return Answer(name, False, "it is no file of Python source, so it has no lines to measure")
     if module is None:
         module = _imported_as(filename, facts)
-    refusal = coverage_internals.refusal(facts.cov, filename, module)
+    refusal = coverage_files.refusal(facts.cov, filename, module)
     if refusal is not None:
         return Answer(name, False, *_in_words(refusal, filename, facts))
     if facts.ran is None:
@@ -268,7 +268,7 @@ def _in_words(refusal: str, filename: str, facts: Facts) -> tuple[str, str]:
             f"Add a pattern to 'include' {place('include', facts)}",
         )
     if "--omit" in refusal:
-        pattern = coverage_internals.omitting(facts.cov, filename) or given("omit")
+        pattern = coverage_files.omitting(facts.cov, filename) or given("omit")
         return (
             f"it is left out by the pattern {pattern} of 'omit'",
             f"Change 'omit' {place('omit', facts)}",
@@ -292,5 +292,5 @@ def place(option: str, facts: Facts) -> str:
     """Where an option that holds was set, for the user to change it there."""
     if getattr(facts.options, option) is not None:
         return f"with %config IPyCov.{option}"
-    path = coverage_internals.config_file(facts.cov)
+    path = coverage_files.config_file(facts.cov)
     return f"in the [run] settings of {path}" if path else f"with %config IPyCov.{option}"

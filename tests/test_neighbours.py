@@ -464,9 +464,9 @@ BREAKAGES = {
     "full disk": "import ipycov.store as st\nclass _os:\n"
     "    def __getattr__(self, name): return getattr(os, name)\n"
     "    def write(self, *a): raise OSError(28, 'No space left on device')\nst.os = _os()",
-    "no collector": "import ipycov.coverage_internals as ci\n"
+    "no collector": "import ipycov.coverage_collector as ci\n"
     "def take(cov): raise AttributeError('no flush_data')\nci.take = take",
-    "no decision": "import ipycov.coverage_internals as ci\n"
+    "no decision": "import ipycov.coverage_monitoring as ci\n"
     "ci.MonitoredCode.give_back = ci.MonitoredCode.keep = lambda *a: 1 / 0",
     "no start": "import coverage\ncoverage.Coverage.start = lambda self: 1 / 0",
     "no stop": "import coverage\ncoverage.Coverage.stop = lambda self: 1 / 0",

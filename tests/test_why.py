@@ -12,7 +12,7 @@ import coverage
 import pytest
 from kernels import Notebook, needs_cell_ids
 
-from ipycov import coverage_internals
+from ipycov import coverage_collector, coverage_files
 from ipycov.why import Answer, Facts, explain
 
 
@@ -27,7 +27,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer
 
     def ask(name: str, facts: dict[str, object] | None = None, **options: object) -> Answer:
         cov = coverage.Coverage(data_file=None, config_file=False, **options)  # type: ignore[arg-type]
-        coverage_internals.prepare(cov)
+        coverage_collector.prepare(cov)
         return explain(name, Facts(cov, **(facts or {})))  # type: ignore[arg-type]
 
     return ask
@@ -90,9 +90,9 @@ def test_packages_by_name(ask: Callable[..., Answer]) -> None:
     """A package in `source` is compared with the module's name, and asking is no import."""
     assert ask("pytest", source=["pytest"]).measured
     cov = coverage.Coverage(data_file=None, config_file=False, source=["_pytest.mark"])
-    coverage_internals.prepare(cov)
+    coverage_collector.prepare(cov)
     assert explain("_pytest.mark", Facts(cov)).measured
-    assert coverage_internals.unimported_source(cov) == ["_pytest.mark"]
+    assert coverage_files.unimported_source(cov) == ["_pytest.mark"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,14 @@ import pytest
 from coverage.results import Numbers
 from kernels import CORES
 
-from ipycov import coverage_internals as internals
+from ipycov import (
+    coverage_beside,
+    coverage_collector,
+    coverage_files,
+    coverage_monitoring,
+    coverage_reports,
+    coverage_tracers,
+)
 
 _NEEDLESS = ["no-data-collected", "module-not-imported", "no-sysmon-context"]
 
@@ -65,7 +72,7 @@ def test_core_name(make: Callable[..., coverage.Coverage], core: str) -> None:
     """The collector names the tracer that it uses."""
     cov = make(core)
     cov.start()
-    name = internals.core_name(cov)
+    name = coverage_tracers.core_name(cov)
     cov.stop()
     assert name == core
 
@@ -75,7 +82,7 @@ def test_core_name(make: Callable[..., coverage.Coverage], core: str) -> None:
 def test_always_measure(make: Callable[..., coverage.Coverage], core: str, option: str) -> None:
     """Cells are measured whatever the options say, and other files as they say."""
     cov = ready(make(core, **{option: ["*" if option == "omit" else "/absent"]}))
-    internals.always_measure(cov, lambda filename: filename == FILE)
+    coverage_files.always_measure(cov, lambda filename: filename == FILE)
     cov.start()
     run("x = 1\ny = 2")
     run("x = 1", name="/nowhere/other.py")
@@ -89,7 +96,7 @@ def test_ipycov_itself_is_never_measured(make: Callable[..., coverage.Coverage])
     from ipycov import lines
 
     cov = ready(make())
-    internals.always_measure(cov, lambda filename: False)
+    coverage_files.always_measure(cov, lambda filename: False)
     cov.start()
     lines.rows("x")
     cov.stop()
@@ -119,7 +126,7 @@ def test_measures_notebook(options: dict[str, list[str]], wanted: bool, tmp_path
     lines = [f"{name} = {', '.join(values)}" for name, values in options.items()]
     config.write_text("\n".join(["[run]", *lines]) + "\n")
     cov = coverage.Coverage(data_file=None, config_file=str(config))
-    assert internals.measures_notebook(cov, str(tmp_path / "nbs" / "a.ipynb")) is wanted
+    assert coverage_files.measures_notebook(cov, str(tmp_path / "nbs" / "a.ipynb")) is wanted
 
 
 def test_coverage_being_configured(
@@ -138,8 +145,8 @@ def test_coverage_being_configured(
     cov.set_option("run:plugins", ["asking_plugin"])
     ready(cov)
     [frame] = sys.modules.pop("asking_plugin").frames
-    assert internals.coverage_being_configured(frame) is cov
-    assert internals.coverage_being_configured(sys._getframe()) is None
+    assert coverage_collector.coverage_being_configured(frame) is cov
+    assert coverage_collector.coverage_being_configured(sys._getframe()) is None
 
 
 @each_core
@@ -155,8 +162,8 @@ def test_take(make: Callable[..., coverage.Coverage], core: str, branch: bool) -
         cov.start()
         run("x = 1\nif x:\n    y = 2\ndef f():\n    return 3\nf()")
         if take:
-            taken = sorted(internals.take(cov)[FILE])
-            assert FILE not in internals.take(cov)
+            taken = sorted(coverage_collector.take(cov)[FILE])
+            assert FILE not in coverage_collector.take(cov)
         cov.stop()
     data = cov.get_data()
     assert taken == sorted((data.arcs(FILE) if branch else data.lines(FILE)) or [])
@@ -167,7 +174,7 @@ def test_untraced(make: Callable[..., coverage.Coverage], core: str) -> None:
     """What is called so is not measured by the C tracer; what comes after it is."""
     cov = make(core)
     cov.start()
-    space: dict[str, Any] = {"untraced": internals.untraced}
+    space: dict[str, Any] = {"untraced": coverage_tracers.untraced}
     run(
         "def f():\n    return 1\ndef g():\n    x = untraced(f)\n    return x\ny = g()\nz = y", space
     )
@@ -182,7 +189,7 @@ def test_settle() -> None:
     for missing in range(4):
         analysis = SimpleNamespace(numbers=Numbers(n_statements=3, n_missing=missing, precision=1))
         plain = replace(analysis.numbers)
-        internals.settle(analysis)  # type: ignore[arg-type]
+        coverage_reports.settle(analysis)  # type: ignore[arg-type]
         assert analysis.numbers.pc_covered == plain.pc_covered
         assert analysis.numbers.pc_covered_str == plain.pc_covered_str
         assert (plain + analysis.numbers).n_missing == 2 * missing
@@ -194,9 +201,9 @@ def test_forget_flushed(make: Callable[..., coverage.Coverage], core: str) -> No
     cov = make(core)
     cov.start()
     run("x = 1")
-    internals.take(cov)
+    coverage_collector.take(cov)
     cov.stop()
-    internals.forget_flushed(cov)
+    coverage_collector.forget_flushed(cov)
     cov.start()
     run("x = 1\ny = 2")
     cov.stop()
@@ -208,7 +215,7 @@ def test_monitored_code(make: Callable[..., coverage.Coverage]) -> None:
     """What has begun goes on to be measured after a restart of the sysmon core."""
     cov = make("sysmon")
     space: dict[str, Any] = {}
-    known = internals.MonitoredCode()
+    known = coverage_monitoring.MonitoredCode()
     cov.start()
     run("def gen():\n    yield 1\n    yield 2\n    x = 3\ng = gen()\nnext(g)", space)
     known.keep(cov)
@@ -240,9 +247,9 @@ def test_halt(make: Callable[..., coverage.Coverage]) -> None:
     cov = make("sysmon")
     cov.start()
     run("x = 1")
-    internals.halt(cov)
+    coverage_monitoring.halt(cov)
     run("\nx = 2")
-    internals.look_on(cov)
+    coverage_monitoring.look_on(cov)
     run("\n\nx = 3")
     cov.stop()
     assert sorted(cov.get_data().lines(FILE) or []) == [1, 3]
@@ -254,7 +261,7 @@ def test_know_multiline_statements(make: Callable[..., coverage.Coverage]) -> No
     cov = make("sysmon")
     cov.start()
     asked: list[str] = []
-    internals.know_multiline_statements(cov, lambda name: asked.append(name) or {2: 1})
+    coverage_monitoring.know_multiline_statements(cov, lambda name: asked.append(name) or {2: 1})
     maps = getattr(cov._collector.tracers[0], "multiline_maps", None)  # type: ignore[union-attr]
     cov.stop()
     if maps is None:
@@ -268,32 +275,32 @@ def test_unexecuted_files(make: Callable[..., coverage.Coverage], tmp_path: Path
     """The files of a source directory that never ran are found."""
     (tmp_path / "never.py").write_text("x = 1\n")
     cov = make(source=[str(tmp_path)])
-    assert internals.unexecuted_files(cov) == []
-    assert [Path(path).name for path in internals.unexecuted_files(ready(cov))] == ["never.py"]
+    assert coverage_files.unexecuted_files(cov) == []
+    assert [Path(path).name for path in coverage_files.unexecuted_files(ready(cov))] == ["never.py"]
 
 
 def test_unimported_source(make: Callable[..., coverage.Coverage]) -> None:
     """A package named as source is known not to have been imported."""
     cov = make(source=["absent_package"])
-    assert internals.unimported_source(cov) == []
-    assert internals.unimported_source(ready(cov)) == ["absent_package"]
+    assert coverage_files.unimported_source(cov) == []
+    assert coverage_files.unimported_source(ready(cov)) == ["absent_package"]
 
 
 def test_config_file(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
     """The configuration file that was read is known."""
     path = tmp_path / "my.ini"
     path.write_text("[run]\nbranch = true\n")
-    found = internals.config_file(make(config_file=str(path)))
+    found = coverage_files.config_file(make(config_file=str(path)))
     assert found is not None
     assert Path(found) == path
-    assert internals.config_file(make()) is None
+    assert coverage_files.config_file(make()) is None
 
 
 def test_exclusions(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
     """Exclusions are those of the configuration, joined to one regex of each kind."""
     path = tmp_path / "my.ini"
     path.write_text("[report]\nexclude_also = a\n  b\npartial_branches = c\n")
-    found = internals.exclusions(make(config_file=str(path)))
+    found = coverage_reports.exclusions(make(config_file=str(path)))
     assert found.exclude.endswith("(?:a)|(?:b)")
     assert re.search(found.exclude, "x = 1  # pragma: no cover")
     assert found.partial.startswith("(?:c)|(?:")
@@ -305,7 +312,7 @@ def test_renaming(make: Callable[..., coverage.Coverage], tmp_path: Path) -> Non
     (tmp_path / "a.ipynb").touch()
     config = tmp_path / "config"
     config.write_text(f"[paths]\nhere =\n    {tmp_path}\n    /elsewhere\n")
-    renamed = internals.renaming(make(config_file=str(config)))
+    renamed = coverage_files.renaming(make(config_file=str(config)))
     assert renamed("/elsewhere/a.ipynb") == os.path.realpath(tmp_path / "a.ipynb")
     assert renamed("/elsewhere/b.ipynb") == "/elsewhere/b.ipynb"
     assert renamed("/other/a.ipynb") == "/other/a.ipynb"
@@ -326,19 +333,19 @@ def test_page_of_module(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     cov.load()
     cov.html_report(directory="out")
     called = name if not name.startswith("..") else str(path)
-    assert Path("out", internals.page_of_module(called)).exists()
+    assert Path("out", coverage_files.page_of_module(called)).exists()
 
 
 def test_relative_filename() -> None:
     """coverage.py's name for a file is its path from where it started."""
-    assert internals.relative_filename(FILE) == FILE
+    assert coverage_files.relative_filename(FILE) == FILE
 
 
 def test_after_saving(make: Callable[..., coverage.Coverage]) -> None:
     """The call comes when the data is read out or saved."""
     cov = make()
     called: list[object] = []
-    internals.after_saving(cov, called.append)
+    coverage_collector.after_saving(cov, called.append)
     cov.start()
     run("x = 1")
     cov.stop()
@@ -351,12 +358,12 @@ def test_multiline_map() -> None:
     try:
         from coverage.parser import multiline_map_from_text  # noqa: F401
     except ImportError:
-        assert internals.multiline_map("x = (1,\n 2)") == {}
+        assert coverage_monitoring.multiline_map("x = (1,\n 2)") == {}
     else:
-        found = internals.multiline_map("x = (1,\n 2)\ny = 1")
+        found = coverage_monitoring.multiline_map("x = (1,\n 2)\ny = 1")
         assert (found[1], found[2]) == (1, 1)
         assert 3 not in found
-    assert internals.multiline_map("x = (") == {}
+    assert coverage_monitoring.multiline_map("x = (") == {}
 
 
 def test_narrowed(make: Callable[..., coverage.Coverage], tmp_path: Path) -> None:
@@ -367,7 +374,7 @@ def test_narrowed(make: Callable[..., coverage.Coverage], tmp_path: Path) -> Non
     cov.start()
     run(path.read_text(), name=str(path))
     cov.stop()
-    parts = internals.narrowed(cov._analyze(str(path)), [{2}, {4}, {1, 3, 5}])
+    parts = coverage_reports.narrowed(cov._analyze(str(path)), [{2}, {4}, {1, 3, 5}])
     figures = [(part.numbers.n_statements, part.numbers.n_missing) for part in parts]
     assert figures == [(1, 0), (1, 1), (3, 0)]
 
@@ -402,7 +409,7 @@ LINELESS: list[tuple[set[Any], set[Any]]] = [
 @pytest.mark.parametrize(("measured", "stored"), LINELESS)
 def test_arcs_without_a_line(measured: set[Any], stored: set[Any]) -> None:
     """An arc to no line, which the Python tracer has from Python 3.14 on, leads past it."""
-    internals.join_lineless_arcs(measured)
+    coverage_tracers.join_lineless_arcs(measured)
     assert measured == stored
 
 
@@ -411,9 +418,11 @@ def test_put_from_now_on(make: Callable[..., coverage.Coverage]) -> None:
     found: list[tuple[str, list[int]]] = []
     cov = make("ctrace")
     cov.start()
-    internals.put_from_now_on(
+    coverage_collector.put_from_now_on(
         cov,
-        lambda data, files, arcs: found.append((internals.context_of(cov), sorted(files[FILE]))),
+        lambda data, files, arcs: found.append(
+            (coverage_collector.context_of(cov), sorted(files[FILE]))
+        ),
     )
     exec(compile("a = 1\n", FILE, "exec"), {})
     cov.switch_context("later")
@@ -433,7 +442,9 @@ def test_answer_contexts(
     cov.start()
     run(module.read_text(), name=str(module))
     cov.stop()
-    internals.answer_contexts(cov, str(module), lambda ask: {1: [*ask(str(module))[1], "more"]})
+    coverage_reports.answer_contexts(
+        cov, str(module), lambda ask: {1: [*ask(str(module))[1], "more"]}
+    )
     cov.json_report(outfile="-", show_contexts=True, include=[str(module)])
     (entry,) = json.loads(capsys.readouterr().out)["files"].values()
     assert entry["contexts"] == {"1": ["", "more"]}
@@ -445,7 +456,7 @@ def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> No
     shared: dict[str, set[Any]] = {}
     cov, other = make(core), make(core)
     ready(cov)
-    internals.measure_beside(cov, lambda found, arcs: shared.update(found))
+    coverage_beside.measure_beside(cov, lambda found, arcs: shared.update(found))
     code = compile("def f():\n    return 1\ndef g():\n    return 2\n", FILE, "exec")
     space: dict[str, Any] = {}
     exec(code, space)
@@ -456,8 +467,8 @@ def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> No
     space["g"]()
     cov.stop()
     assert set(other.get_data().lines(FILE) or ()) == {2}
-    assert internals.would_measure(cov, FILE)
-    assert internals.take(cov).get(FILE, set()) | shared.get(FILE, set()) == {2, 4}
+    assert coverage_files.would_measure(cov, FILE)
+    assert coverage_collector.take(cov).get(FILE, set()) | shared.get(FILE, set()) == {2, 4}
 
 
 @each_core
@@ -469,8 +480,8 @@ def test_refusal(make: Callable[..., coverage.Coverage], core: str) -> None:
 
     def reason(filename: str, module: str | None = None, **options: Any) -> str:
         cov = make(core, **options)
-        internals.prepare(cov)
-        return str(internals.refusal(cov, filename, module))
+        coverage_collector.prepare(cov)
+        return str(coverage_files.refusal(cov, filename, module))
 
     assert reason(FILE) == "None"
     assert reason("<string>").endswith("is not real")
@@ -488,16 +499,16 @@ def test_refusal_is_no_import(make: Callable[..., coverage.Coverage]) -> None:
     import json
 
     cov = make(source=["json"])
-    internals.prepare(cov)
-    assert internals.refusal(cov, json.__file__, "json") is None
-    assert internals.unimported_source(cov) == ["json"]
+    coverage_collector.prepare(cov)
+    assert coverage_files.refusal(cov, json.__file__, "json") is None
+    assert coverage_files.unimported_source(cov) == ["json"]
 
 
 @each_core
 def test_prepare(make: Callable[..., coverage.Coverage], core: str) -> None:
     """A `Coverage` that was prepared measures nothing, and can be started as ever."""
     cov = make(core)
-    internals.prepare(cov)
+    coverage_collector.prepare(cov)
     assert (coverage.Coverage.current(), sys.gettrace()) == (None, None)
     cov.start()
     run("x = 1")
@@ -507,8 +518,8 @@ def test_prepare(make: Callable[..., coverage.Coverage], core: str) -> None:
 
 def test_omitting(make: Callable[..., coverage.Coverage]) -> None:
     """The pattern that leaves a file out is the one of the configuration."""
-    assert internals.omitting(make(omit=["x*", "*/cell.py"]), FILE) == "*/cell.py"
-    assert internals.omitting(make(omit=["x*"]), FILE) is None
+    assert coverage_files.omitting(make(omit=["x*", "*/cell.py"]), FILE) == "*/cell.py"
+    assert coverage_files.omitting(make(omit=["x*"]), FILE) is None
 
 
 def test_looked_for(
@@ -517,20 +528,20 @@ def test_looked_for(
     """The files that coverage.py looks for are known, to the one that it reads."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COVERAGE_RCFILE", raising=False)
-    looked = internals.looked_for(make(config_file=True))
+    looked = coverage_files.looked_for(make(config_file=True))
     assert {".coveragerc", "pyproject.toml"} <= {Path(path).name for path in looked}
 
 
 def test_has_c_tracer() -> None:
     """The C tracer is told to be there where it can be used."""
-    assert internals.has_c_tracer()
+    assert coverage_tracers.has_c_tracer()
 
 
 def test_silence(make: Callable[..., coverage.Coverage], recwarn: pytest.WarningsRecorder) -> None:
     """Every warning of coverage.py's goes through one method."""
     cov = make(source=["absent_package"])
     cov.set_option("run:disable_warnings", [])
-    internals.silence(cov)
+    coverage_collector.silence(cov)
     ready(cov).get_data()
     assert not list(recwarn)
 
@@ -548,7 +559,7 @@ def test_filename_in_data(
     cov.set_option("run:relative_files", relative)
     ready(cov)
     path = os.path.join(os.getcwd(), "a.py")
-    assert internals.filename_in_data(cov, path) == ("a.py" if relative else path)
+    assert coverage_files.filename_in_data(cov, path) == ("a.py" if relative else path)
 
 
 @each_core
@@ -557,8 +568,8 @@ def test_memory_is_let_go(core: str) -> None:
     cov = coverage.Coverage(data_file=None, config_file=False)
     cov.set_option("run:core", core)
     cov.set_option("run:disable_warnings", _NEEDLESS)
-    internals.prepare(cov)
-    internals.free_tracers(cov)
+    coverage_collector.prepare(cov)
+    coverage_tracers.free_tracers(cov)
     before = atexit._ncallbacks()
     for _ in range(2):
         cov.start()
@@ -566,10 +577,10 @@ def test_memory_is_let_go(core: str) -> None:
         thread.start()
         thread.join()
         cov.stop()
-        internals.take(cov)
+        coverage_collector.take(cov)
     assert atexit._ncallbacks() == before
     ended = weakref.ref(cov)
-    internals.let_go(cov)
+    coverage_tracers.let_go(cov)
     del cov
     gc.collect()
     assert ended() is None or core == "sysmon"  # the next start of sys.monitoring lets go of it

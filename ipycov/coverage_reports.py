@@ -1,0 +1,77 @@
+"""What coverage.py's reports ask for: exclusions, contexts, analyses and their figures.
+
+Of what coverage.py does not document, like the other modules `coverage_*`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import coverage
+from coverage.results import Analysis, Numbers
+
+from ipycov.analysis import Exclusions
+
+
+def answer_contexts(
+    cov: coverage.Coverage,
+    path: str,
+    answer: Callable[[Callable[[str], dict[int, list[str]]]], dict[int, list[str]]],
+) -> None:
+    """Have reports of `cov` take the contexts of a file's lines from `answer`.
+
+    It is given what the data answers for any file. coverage.py asks a plugin to translate lines
+    and arcs, and takes the contexts of lines as they are in the data.
+    """
+    data = cov.get_data()
+    original = data.contexts_by_lineno
+
+    def contexts_by_lineno(filename: str) -> dict[int, list[str]]:
+        return answer(original) if filename == path else original(filename)
+
+    data.contexts_by_lineno = contexts_by_lineno  # type: ignore[method-assign]
+
+
+def exclusions(cov: coverage.Coverage) -> Exclusions:
+    """The exclusions that the configuration of `cov` names, joined as coverage.py joins them."""
+
+    def joined(*options: str) -> str:
+        regexes: list[str] = []
+        for option in options:
+            value = cov.get_option(option)
+            regexes += value if isinstance(value, list) else []
+        return "|".join(f"(?:{regex})" for regex in regexes)
+
+    return Exclusions(
+        joined("report:exclude_lines"),
+        joined("report:partial_branches", "report:partial_branches_always"),
+    )
+
+
+class _SettledNumbers(Numbers):
+    """The figures of a file that is analysed: coverage.py computes a percentage at each look."""
+
+    @functools.cached_property
+    def pc_covered(self) -> float:
+        return super().pc_covered
+
+    @functools.cached_property
+    def pc_covered_str(self) -> str:
+        return super().pc_covered_str
+
+
+def settle(analysis: Analysis) -> None:
+    """Let percentages of an analysis be computed once."""
+    analysis.numbers.__class__ = _SettledNumbers
+
+
+def narrowed(analysis: Analysis, regions: Sequence[set[int]]) -> list[Analysis]:
+    """The analysis of each of `regions`, sets of lines that share none."""
+    try:
+        from coverage.results import AnalysisNarrower
+    except ImportError:  # an older coverage.py, whose analyses do it themselves
+        return [analysis.narrow(region) for region in regions]  # type: ignore[attr-defined]
+    narrower = AnalysisNarrower(analysis)
+    narrower.add_regions(regions)
+    return [narrower.narrow(region) for region in regions]
