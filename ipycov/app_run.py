@@ -26,8 +26,8 @@ from ipycov.app_command import (
 from ipycov.errors import BadNotebook
 from ipycov.finding import notebook_files
 from ipycov.gathering import Gathered
-from ipycov.measure import Options
 from ipycov.notebooks import Notebook
+from ipycov.options import Options
 from ipycov.progress import Bars
 from ipycov.report import ReportingCoverage, check_writable
 from ipycov.view import seen

@@ -17,9 +17,10 @@ from typing import TypeVar
 from ipycov import store
 from ipycov.ending import Ending
 from ipycov.launching import Launching, order
-from ipycov.measure import Measurement, Taken
+from ipycov.measure import Measurement
 from ipycov.results import Measured
 from ipycov.store import StoredSession
+from ipycov.taken import Taken
 
 T = TypeVar("T")
 

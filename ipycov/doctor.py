@@ -28,7 +28,7 @@ from ipycov import (
 )
 from ipycov.errors import BadNotebook
 from ipycov.finding import python_files
-from ipycov.measure import chosen_core
+from ipycov.options import chosen_core
 from ipycov.why import Facts, explain, sentence
 
 #: How many names a list shows before it only counts them.

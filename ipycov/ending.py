@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-from ipycov.measure import Taken
 from ipycov.store import Store
+from ipycov.taken import Taken
 
 #: How many seconds a child that ends waits for another thread of it that saves.
 _PATIENCE = 2.0

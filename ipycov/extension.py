@@ -14,7 +14,7 @@ from ipycov.awaits import awaited
 from ipycov.history import earlier_cells
 from ipycov.live_magic import LiveMagic
 from ipycov.magics import CoverageMagics
-from ipycov.measure import Options
+from ipycov.options import Options
 from ipycov.pytest_contexts import PytestContexts
 from ipycov.ran import Ran
 from ipycov.run_magic import NotebookRuns

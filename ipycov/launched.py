@@ -13,7 +13,8 @@ import coverage
 from ipycov import coverage_collector
 from ipycov.children import Children
 from ipycov.launching import ordered
-from ipycov.measure import KnownCells, Measurement, Taken
+from ipycov.measure import KnownCells, Measurement
+from ipycov.taken import Taken
 
 
 def begin(order: str) -> None:

@@ -19,7 +19,8 @@ from functools import wraps
 from typing import Any
 
 from ipycov import coverage_files
-from ipycov.measure import Measurement, Options
+from ipycov.measure import Measurement
+from ipycov.options import Options
 
 #: Where a Python that is started looks first, and the variable that tells it what to do.
 _STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")

@@ -19,11 +19,11 @@ from ipycov import coverage_collector, coverage_files, coverage_reports
 from ipycov.analysis import CellAnalysis, Exclusions
 from ipycov.cells import Cell
 from ipycov.lines import digest
-from ipycov.measure import measured_from
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter, StoredCellReporter
 from ipycov.shell_cells import Found, ShellCells
 from ipycov.store import keep_texts, kept_text
+from ipycov.taken import measured_from
 
 #: The names of cells: the place is the directory that the kernel stood in.
 LIVE = re.compile(r"(?:.*[/\\])?In\[(?P<count>\d+)\](?:\.(?P<nested>\d+))?", re.S)

@@ -28,7 +28,7 @@ from ipycov.compiler import COV_STATEMENT
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows, unprompted
 from ipycov.magic_arguments import parsed
-from ipycov.measure import Options
+from ipycov.options import Options
 from ipycov.ran import Ran
 from ipycov.report import COLUMNS, FORMATS, Report, ReportingCoverage, ReportOptions
 from ipycov.session import Session

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import coverage
@@ -20,7 +19,9 @@ from ipycov import (
     coverage_tracers,
 )
 from ipycov.errors import IPyCovError
+from ipycov.options import Options, chosen_core
 from ipycov.results import Measured
+from ipycov.taken import Taken, measured_from
 
 #: coverage.py's warnings that say nothing a notebook's user could act on, or that do not hold:
 #: each cell is started anew, so that sys.monitoring keeps its contexts; what was never imported
@@ -46,64 +47,12 @@ class CannotMeasure(IPyCovError):
     """A cell can't be measured; the message says why."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What to measure and how, under coverage.py's names. None leaves it to the config file."""
-
-    branch: bool | None = None
-    source: tuple[str, ...] | None = None
-    include: tuple[str, ...] | None = None
-    omit: tuple[str, ...] | None = None
-    concurrency: tuple[str, ...] | None = None
-    cover_pylib: bool | None = None
-    timid: bool | None = None
-    core: str | None = None
-    config_file: str | bool = True
-
-    def for_reporting(self) -> Options:
-        """The options for a report on what was measured with these.
-
-        What to measure chooses among modules; a report leaves nothing out for it.
-        """
-        return Options(branch=self.branch, config_file=self.config_file)
-
-    def coverage_arguments(self) -> dict[str, Any]:
-        """The arguments of `coverage.Coverage` that say the same."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        del given["core"]
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in given.items()
-            if value is not None
-        }
-
-
 @dataclass
 class KnownCells:
     """What measuring must know of cells: which files they are, and their multi-line statements."""
 
     is_cell: Callable[[str], bool]
     multiline_map: Callable[[str], dict[int, int] | None]
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What ran in one context, by filename: lines, or with `branch` arcs."""
-
-    context: str
-    files: dict[str, set[Any]]
-    branch: bool
-
-    def measured(self) -> dict[str, Measured]:
-        """The same as lines and arcs."""
-        return {name: measured_from(found, self.branch) for name, found in self.files.items()}
-
-
-def measured_from(found: set[Any], branch: bool) -> Measured:
-    """What ran of a file, from its lines or, with `branch`, from its arcs."""
-    if not branch:
-        return Measured(found, None, -1)
-    return Measured({line for arc in found for line in arc if line > 0}, found, -1)
 
 
 @dataclass
@@ -404,24 +353,6 @@ class Measurement:
 
     def _option(self, name: str) -> Any:
         return self.coverage.get_option(f"run:{name}")
-
-
-def chosen_core(option: Callable[[str], Any], asked: str | None = None) -> tuple[str | None, bool]:
-    """The fastest core that measures what is asked for, and whether it is sys.monitoring.
-
-    `option` gives the value of an option of coverage.py's `[run]`; `asked` wins over it. None
-    leaves the choice to coverage.py, which is the C trace function where there is one.
-    """
-    core = asked or option("core") or os.environ.get("COVERAGE_CORE")
-    can_monitor = sys.version_info >= (3, 14) or (
-        sys.version_info >= (3, 12) and not option("branch")
-    )
-    threads_only = set(option("concurrency") or ["thread"]) <= {"thread", "multiprocessing"}
-    if option("timid"):
-        core = "pytrace"
-    elif core is None and can_monitor and threads_only:
-        core = "sysmon"
-    return core, core == "sysmon" and can_monitor and threads_only
 
 
 def _not_coverages(trace: Any) -> Any:

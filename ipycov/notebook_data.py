@@ -32,12 +32,12 @@ from ipycov.errors import CannotReport
 from ipycov.finding import notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, Part, match
 from ipycov.lines import digest
-from ipycov.measure import measured_from
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, in_context
 from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, keep_texts, merge
+from ipycov.taken import measured_from
 
 #: The names of records: of a cell, of one whose magic ran its body as Python, and of a layout.
 RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)

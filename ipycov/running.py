@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from typing import IO, Any
 
 from ipycov.errors import BadNotebook, MissingExtra
-from ipycov.measure import Options
 from ipycov.notebooks import Notebook
+from ipycov.options import Options
 
 #: How many lines of what a dead kernel said last are shown.
 _SAID_LAST = 10

@@ -21,11 +21,13 @@ from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
 from ipycov.errors import CannotReport, IPyCovError
 from ipycov.interrupts import PutOff
-from ipycov.measure import KnownCells, Measurement, Options, Taken
+from ipycov.measure import KnownCells, Measurement
+from ipycov.options import Options
 from ipycov.ran import Ran
 from ipycov.results import PART, TEST
 from ipycov.session_reports import SessionReports
 from ipycov.store import Store
+from ipycov.taken import Taken
 from ipycov.why import Answer, Facts, explain
 
 T = TypeVar("T")

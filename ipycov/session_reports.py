@@ -17,7 +17,8 @@ from ipycov.cells import Cell, CellBook
 from ipycov.errors import CannotReport, NothingMeasured
 from ipycov.freshness import ModuleStamps, NotebookFile
 from ipycov.lines import Translation
-from ipycov.measure import Measurement, Options
+from ipycov.measure import Measurement
+from ipycov.options import Options
 from ipycov.ran import Ran
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import EARLIER, STALE, CellReporter, ModuleReporter

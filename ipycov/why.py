@@ -14,7 +14,7 @@ import coverage
 
 from ipycov import coverage_files
 from ipycov.cells import Cell, CellBook, label_of
-from ipycov.measure import Options
+from ipycov.options import Options
 
 _CELL = re.compile(r"(?:In\s*)?\[(?P<bracketed>\d+)\](?:\.(?P<nested>\d+))?|(?P<number>\d+)")
 _EARLY = "it ran before ipycov was loaded; its functions are measured when cells call them"

@@ -33,8 +33,10 @@ CORE = {
     "coverage_reports": {"analysis"},
     "measure": {
         *("coverage_beside", "coverage_collector", "coverage_files", "coverage_monitoring"),
-        *("coverage_tracers", "errors", "results"),
+        *("coverage_tracers", "errors", "options", "results", "taken"),
     },
+    "options": set(),
+    "taken": {"results"},
     "compiler": {"cells", "lines", "locations"},
     "results": {"analysis"},
     "summary": set(),

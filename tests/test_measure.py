@@ -12,7 +12,8 @@ import coverage
 import pytest
 from kernels import CORES
 
-from ipycov.measure import CannotMeasure, KnownCells, Measurement, Options
+from ipycov.measure import CannotMeasure, KnownCells, Measurement
+from ipycov.options import Options
 
 FILE = "/nowhere/cell.py"
 F = "def f(x):\n    if x:\n        return 1\n    return 2\n"

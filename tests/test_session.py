@@ -10,7 +10,8 @@ import pytest
 from IPython.core.compilerop import CachingCompiler
 
 from ipycov.errors import NothingMeasured
-from ipycov.measure import Measurement, Options
+from ipycov.measure import Measurement
+from ipycov.options import Options
 from ipycov.ran import Ran
 from ipycov.session import Session
 
