@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -26,8 +27,18 @@ def autoconfig(**settings: Any) -> None:
 
 def load_ipython_extension(ipython: Any) -> None:
     """Measure the cells of `ipython` from the next one on; called by `%load_ext ipycov`."""
-    from ipycov.extension import load
+    try:
+        from ipycov.extension import load
+    except ImportError:
+        found = sys.modules.get("coverage")
+        if found is None or hasattr(found, "Coverage"):
+            raise
+        from IPython.core.error import UsageError
 
+        raise UsageError(
+            f"ipycov needs coverage.py, and {found.__file__} has its name: rename it and restart "
+            "the kernel"
+        ) from None
     load(ipython)
 
 

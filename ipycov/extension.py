@@ -7,6 +7,7 @@ import sys
 from ast import literal_eval
 from typing import Any
 
+from IPython.core.error import UsageError
 from traitlets import Bool, Enum, List, TraitError, Unicode, Union
 from traitlets.config import Config, Configurable
 
@@ -258,7 +259,16 @@ def _say(message: str) -> None:
 
 
 def load(shell: Any) -> None:
-    """Load ipycov into `shell`, where it is not loaded yet."""
+    """Load ipycov into `shell`, where it is not loaded yet.
+
+    Raises `UsageError` where the current directory, from which files are named, is gone.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current directory is gone: go to another with %cd, then load ipycov again"
+        ) from None
     if getattr(shell, _ATTRIBUTE, None) is None:
         extension = Extension(shell)
         extension.load()

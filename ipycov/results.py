@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -121,7 +122,7 @@ class Results(CoverageData):
         lines_of: LinesOf,
         tracers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(no_disk=True)
+        super().__init__(os.devnull, no_disk=True)  # whose path needs no current directory
         self.files = {file.name: file for file in files}
         self._datas = datas
         self._lines_of = lines_of

@@ -455,6 +455,28 @@ def test_cells_that_change_the_world(fresh: Notebook, text: str) -> None:
     fresh.must("%unload_ext ipycov")
 
 
+def test_no_current_directory(fresh: Notebook) -> None:
+    """Where a cell has removed the current directory, cells are measured and reported as ever."""
+    fresh.load()
+    fresh.cell("import os, tempfile\nos.chdir(tempfile.mkdtemp())\nos.rmdir(os.getcwd())")
+    label = fresh.cell("x = 1\nif x == 2:\n    y = 1")
+    assert fresh.lines(label) == ([1, 2], [3])
+    assert "none of" not in fresh.must("%%cov\nx = 2").said
+    fresh.must("%unload_ext ipycov")
+    said = fresh.run("%load_ext ipycov").said
+    assert "the current directory is gone: go to another with %cd" in said
+    assert "Traceback" not in said
+    fresh.must("import os; os.chdir('/')\n%load_ext ipycov")
+
+
+def test_a_module_called_coverage(fresh: Notebook) -> None:
+    """A file of the user's that hides coverage.py is named when ipycov is loaded."""
+    path = fresh.write("coverage.py", "x = 1")
+    said = fresh.run("%load_ext ipycov").said
+    assert f"{path} has its name: rename it" in said
+    assert "Traceback" not in said
+
+
 # ---------------------------------------------------------------- what goes wrong in ipycov
 
 
