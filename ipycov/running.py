@@ -173,7 +173,9 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
         kernel_name=kernel,
         timeout=None if limits.cell is None else math.ceil(limits.cell),
         resources={"metadata": {"path": os.path.dirname(os.path.abspath(notebook.path))}},
-        extra_arguments=_kernel_arguments(request.options, request.store),
+        on_notebook_start=lambda **_: client.kc.execute(
+            _loading(request.options, request.store), silent=True, store_history=False
+        ),
         on_cell_start=cell_starts,
         on_cell_executed=cell_ended,
         log=_quiet_log(),
@@ -256,12 +258,11 @@ def _last_lines(stderr: IO[str]) -> list[str]:
     return [f"kernel: {line}" for line in said[-_SAID_LAST:]]
 
 
-def _kernel_arguments(options: Options, store: str) -> list[str]:
-    """The command line that loads the extension into a kernel, with its traits."""
-    arguments = ["--InteractiveShellApp.extra_extensions=ipycov", f"--IPyCov.store={store}"]
-    for name, value in vars(options).items():
-        if isinstance(value, tuple):
-            arguments.append(f"--IPyCov.{name}={list(value)!r}")
-        elif value is not None:
-            arguments.append(f"--IPyCov.{name}={value}")
-    return arguments
+def _loading(options: Options, store: str) -> str:
+    """The cell that loads the extension into a kernel, with its traits.
+
+    Not every kernel has ipykernel's command line; and a configuration of IPython may have loaded
+    the extension already.
+    """
+    traits = {name: value for name, value in vars(options).items() if value is not None}
+    return f"get_ipython().config.IPyCov.update({traits | {'store': store}!r})\n%reload_ext ipycov"

@@ -141,6 +141,18 @@ def test_a_notebook_without_code(tmp_path: Path) -> None:
     assert command("ipycov", "run", "a.ipynb", cwd=tmp_path).stderr == ""
 
 
+def test_where_ipython_loads_ipycov(tmp_path: Path) -> None:
+    """IPython's configuration may load ipycov too; the command's options win, and its store."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1\nif x == 2:\n    y = 1")
+    config = tmp_path / "ipython" / "profile_default" / "ipython_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text("c.InteractiveShellApp.extensions = ['ipycov']\nc.IPyCov.branch = False\n")
+    env = {"IPYTHONDIR": str(tmp_path / "ipython")}
+    done = command("ipycov", "run", "a.ipynb", "--branch", cwd=tmp_path, env=env)
+    assert "60%" in done.stdout
+    assert not (tmp_path / ".ipycov").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [("--timeout", "did not end within 4 s"), ("--cell-timeout", "cell 2 (In[2]) did not end")],
