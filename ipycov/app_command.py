@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from coverage.results import format_lines
 from traitlets import Bool, Float, Int, TraitError, Unicode, default
 from traitlets.config import Application
 
@@ -139,8 +138,10 @@ class ReportingCommand(Command):
         table = report.table()
         print(seen(table.text))
         if self.show_missing:
-            for line in missing_by_cell(report):
-                print(seen(line))
+            for reporter, analysis in report.analysed():
+                if isinstance(reporter, NotebookReporter):
+                    for line in reporter.missing_by_cell(analysis.executed):
+                        print(seen(line))
         for format in WRITTEN:
             if path := getattr(self, format):
                 written, _ = report.write(format, path)
@@ -153,21 +154,6 @@ class ReportingCommand(Command):
             print(seen(str(error)))
             return FAILED
         return OK
-
-
-def missing_by_cell(report: Report) -> Iterator[str]:
-    """Which cells of notebooks the missing lines are in, a line for each."""
-    for reporter, analysis in report.analysed():
-        if not isinstance(reporter, NotebookReporter):
-            continue
-        by_cell: dict[int, list[int]] = {}
-        for line in sorted(analysis.missing):
-            cell = reporter.cell_at(line)
-            if cell is not None:
-                by_cell.setdefault(cell.number, []).append(line)
-        for number, lines in by_cell.items():
-            shown = format_lines(analysis.statements, lines)
-            yield f"{reporter.relative_filename()}, cell {number}: missing {shown}"
 
 
 def aliases_for(command: str, *traits: str) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
 from coverage.exceptions import NotPython
 from coverage.plugin import CodeRegion, FileReporter
+from coverage.results import format_lines
 
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell
@@ -83,11 +84,6 @@ class NotebookReporter(FileReporter):
         """The name of each cell, by the line above its code, where that holds no code."""
         above = {self.file_line(part, 1) - 1: f"# cell {part.place.number}" for part in self.parts}
         return {line: t for line, t in above.items() if line > 0 and line not in self._part_at}
-
-    def cell_at(self, line: int) -> NotebookCell | None:
-        """The code cell that a line of the file belongs to."""
-        part, _ = self.part_at(line)
-        return part.place if part is not None else None
 
     def part_at(self, line: int) -> tuple[Part | None, int]:
         """The part that a line of the file belongs to, if any, and the 1-based row in it."""
@@ -170,6 +166,17 @@ class NotebookReporter(FileReporter):
 
     def code_region_kinds(self) -> Iterable[tuple[str, str]]:
         return [("function", "functions"), ("class", "classes")]
+
+    def missing_by_cell(self, executed: Set[int]) -> Iterator[str]:
+        """Which cells the lines are in that are missing where others were `executed`, in words."""
+        statements = self.lines()
+        by_cell: dict[int, list[int]] = {}
+        for line in sorted(statements - self.excluded_lines() - executed):
+            part, _ = self.part_at(line)
+            if part is not None:
+                by_cell.setdefault(part.place.number, []).append(line)
+        for number, lines in by_cell.items():
+            yield f"{self._name}, cell {number}: missing {format_lines(statements, lines)}"
 
     def file_line(self, part: Part, row: int) -> int:
         """The line of the file for a row of a cell."""

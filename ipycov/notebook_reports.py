@@ -98,6 +98,8 @@ class NotebookFiles:
             )
         recorded = self._recorded(filename)
         reporter = _StoredNotebook(notebook, name, self._exclusions(), recorded)
+        if self._cov.get_option("report:show_missing"):
+            reporter.say_missing = self._say
         reporter.filename = filename
         if reporter.moved:
             coverage_reports.answer_contexts(self._cov, filename, reporter.contexts)
@@ -179,7 +181,9 @@ class NotebookFiles:
 class _StoredNotebook(NotebookReporter):
     """A notebook from a data file, put together anew where its layout has changed since.
 
-    `moved` tells that it has; `stale` counts the cells that ran whose text it holds no more.
+    `say_missing` is told which cells the missing lines are in, for coverage.py's table does not
+    say it. `moved` tells that the layout has changed; `stale` counts the cells that ran whose text
+    it holds no more.
     """
 
     def __init__(
@@ -192,6 +196,7 @@ class _StoredNotebook(NotebookReporter):
         }
         super().__init__(notebook, name, exclusions, ran)
         self._recorded = recorded
+        self.say_missing: Callable[[str], None] | None = None
         self.moved = bool(recorded.layouts) and recorded.layouts != {layout(notebook)}
         here = {digest(place.text) for place in notebook.cells}
         self.stale = len(recorded.cells.keys() - here)
@@ -199,7 +204,12 @@ class _StoredNotebook(NotebookReporter):
     def translate_lines(self, lines: Iterable[int]) -> set[int]:
         if self.moved:
             lines = self._put_together().lines
-        return super().translate_lines(lines)
+        executed = super().translate_lines(lines)
+        say, self.say_missing = self.say_missing, None
+        if say is not None:  # a report analyses it now: it is not left out
+            for line in self.missing_by_cell(executed):
+                say(line)
+        return executed
 
     def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
         arcs = set(arcs)

@@ -66,6 +66,14 @@ def test_branches(ran: Project) -> None:
     assert entry["missing_branches"] == [[condition, none]]
 
 
+def test_missing_lines_by_cell(ran: Project) -> None:
+    """A table with missing lines is followed by which cells they are in; other tables are not."""
+    missed = line_of(ran.notebook, "    return None")
+    assert f"a.ipynb, cell 2: missing {missed}\n" in ran.python("coverage", "report", "-m").stderr
+    for options in ((), ("-m", "--omit", "a.ipynb")):
+        assert "missing" not in ran.python("coverage", "report", *options).stderr
+
+
 def test_html_shows_code(ran: Project) -> None:
     """The HTML report shows a notebook's code, not its JSON."""
     ran.python("coverage", "html", "-q")
