@@ -55,7 +55,10 @@ def notebook_of(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Not
     found = _best(cells, paths, ran_in)
     if found is None or not found.copy_of:
         return found
-    return _best(cells, [os.path.join(ran_in, found.copy_of)], ran_in) or found
+    original = os.path.join(ran_in, found.copy_of)
+    if not os.path.isfile(original):  # it may name what is never read to its end
+        return found
+    return _best(cells, [original], ran_in) or found
 
 
 def _best(cells: Sequence[Cell], paths: Iterable[str], ran_in: str) -> Notebook | None:
