@@ -13,7 +13,7 @@ import re
 import sys
 import tokenize
 from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -28,6 +28,12 @@ Arc = tuple[int, int]
 #: Where an arc leads that enters or leaves the code of a cell's own statements, as
 #: `ipycov.compiler` marks it. A function on line 1 leaves to -1, as IPython's unmarked code does.
 CELL = 0
+
+#: The statements that IPython makes of the magics which load ipycov and set it up.
+_SETS_UP = re.compile(
+    r"get_ipython\(\)\.run_line_magic\("
+    r"('(re)?load_ext', '\s*ipycov\s*'|'config', '\s*IPyCov\..*')\)"
+)
 
 #: The nodes that a compiler can make code objects of.
 _WITH_CODE: tuple[type[ast.AST], ...] = (
@@ -97,11 +103,17 @@ class CellAnalysis:
     def definitions(self) -> list[tuple[set[int], set[str]]]:
         """Lines that define or import something in any run of the cell, with the names.
 
+        The one that loads ipycov is among them: where a cell has run unmeasured, it has.
         Those of a class body go with the name of the class, and `with` and `try` with what their
         bodies define.
         """
         found = _definitions(self._tree.body)
         return [(lines & self.statements, names) for lines, names in found]
+
+    def ran_before(self, defined: Callable[[str], bool]) -> frozenset[int]:
+        """Lines that have run, though nothing measured them: what they define is `defined`."""
+        found = [lines for lines, names in self.definitions if all(map(defined, names))]
+        return frozenset().union(*found)
 
     def module_arcs(self, arcs: Iterable[Arc], entry: int) -> set[Arc]:
         """Turn arcs that a cell ran into those that a module with its text runs.
@@ -228,10 +240,12 @@ def _definitions(nodes: Iterable[ast.stmt]) -> Iterable[tuple[set[int], set[str]
         elif isinstance(node, ast.With | ast.AsyncWith | ast.Try | ast.TryStar):
             for lines, names in _definitions(node.body):
                 yield lines | {node.lineno}, names
+        elif isinstance(node, ast.Expr) and _SETS_UP.fullmatch(ast.unparse(node)):
+            yield {node.lineno}, set()
 
 
 def _definition_lines(node: ast.AST) -> Iterable[int]:
-    """The lines of a `def`, `class` or import, and of those in the body of a class."""
+    """The lines of a `def`, `class` or import, and of simple statements in the body of a class."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         yield node.lineno
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -239,6 +253,8 @@ def _definition_lines(node: ast.AST) -> Iterable[int]:
         yield from (decorator.lineno for decorator in node.decorator_list)
     if isinstance(node, ast.ClassDef):
         for each in node.body:
+            if not hasattr(each, "body"):  # what runs whenever the class is made
+                yield each.lineno
             yield from _definition_lines(each)
 
 

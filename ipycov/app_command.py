@@ -5,22 +5,33 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Float, Int, TraitError, Unicode, default
+from traitlets import Bool, Container, Float, Int, TraitError, Unicode, default
 from traitlets.config import Application
 
 from ipycov import __version__
 from ipycov.errors import IPyCovError, UnderThreshold
 from ipycov.folding import NotebookReporter
-from ipycov.report import COLUMNS, Report, ReportingCoverage, ReportOptions, check_writable
+from ipycov.report import (
+    COLUMNS,
+    STDOUT,
+    Report,
+    ReportingCoverage,
+    ReportOptions,
+    check_writable,
+)
 from ipycov.view import seen
 
 OK, CELL_RAISED, FAILED = 0, 1, 2
 
-#: What shells give for a command that an interrupt ended.
-INTERRUPTED = 130
+#: What shells give for a command that an interrupt, or a SIGTERM, ended.
+INTERRUPTED, TERMINATED = 130, 143
+
+#: The letters that switches have besides their names, as with coverage.py.
+SHORT = {"show_missing": "m"}
 
 #: The formats that are written where an option of the same name says.
 WRITTEN = ("html", "xml", "json", "lcov", "markdown")
@@ -43,6 +54,7 @@ class Command(Application):
     def parse_command_line(self, argv: Sequence[str] | None = None) -> None:
         """Parse the command line. Raises `Usage` when it is wrong."""
         given = list(sys.argv[1:] if argv is None else argv)
+        once: set[str] = set()
         for at, argument in enumerate([] if given[:1] and given[0] in self.subcommands else given):
             name, sign, value = argument.lstrip("-").partition("=")
             if argument == "--":
@@ -62,12 +74,19 @@ class Command(Application):
                 raise Usage(f"there is no option {argument.partition('=')[0]}; {hint}")
             if not value and (at + 1 == len(given) or given[at + 1].startswith("--")):
                 raise Usage(f"--{name} needs a value; see {self.name} --help")
+            if name in once and not isinstance(self._trait(name), Container):
+                raise Usage(f"--{name} is given twice; give it once")
+            once.add(name)
             self._check_value(argument.partition("=")[0], value if sign else given[at + 1])
         super().parse_command_line(given)
 
+    def _trait(self, name: str) -> Any:
+        """The trait that an option sets."""
+        return type(self).class_traits()[self.aliases[name].rpartition(".")[2]]
+
     def _check_value(self, option: str, value: str) -> None:
         """Raise `Usage` where the trait that an option sets can't have this value."""
-        trait: Any = type(self).class_traits()[self.aliases[option.lstrip("-")].rpartition(".")[2]]
+        trait = self._trait(option.lstrip("-"))
         if isinstance(trait, Int | Float):
             try:
                 trait._validate(self, trait.from_string(value))
@@ -108,9 +127,9 @@ class ReportingCommand(Command):
     sort = Unicode(
         None, allow_none=True, help="Sort by name, stmts, miss, branch, brpart or cover."
     ).tag(config=True)
-    precision = Int(None, min=0, allow_none=True, help="Digits after the decimal point.").tag(
-        config=True
-    )
+    precision = Int(
+        None, min=0, max=100, allow_none=True, help="Digits after the decimal point, up to 100."
+    ).tag(config=True)
 
     #: The options that take a value, and the switches, of every report.
     reporting_aliases = (*WRITTEN, "fail_under", "sort", "precision")
@@ -120,13 +139,28 @@ class ReportingCommand(Command):
         """Raise `IPyCovError` when a report can't be made or written as it is asked for."""
         if self.sort is not None and self.sort.lstrip("+-").lower() not in COLUMNS:
             raise Usage(f"there is no column {self.sort!r}; choose from {', '.join(COLUMNS)}")
+        targets: dict[Path, str] = {}
         for format in WRITTEN:
             if path := getattr(self, format):
                 check_writable(format, path)
+                other = targets.setdefault(Path(path).expanduser().absolute(), format)
+                if other != format:
+                    raise Usage(f"--{other} and --{format} name the same {path}; name two")
 
-    def report(self, cov: ReportingCoverage) -> int:
-        """Print and write the reports that are asked for; return the exit code."""
+    def report(
+        self,
+        cov: ReportingCoverage,
+        notes: Iterable[str] = (),
+        include: tuple[str, ...] = (),
+        omit: tuple[str, ...] = (),
+    ) -> int:
+        """Print and write the reports that are asked for; return the exit code.
+
+        `notes` are lines for below them; `include` and `omit` patterns of the files in them.
+        """
         options = ReportOptions(
+            include=include or None,
+            omit=omit or None,
             show_missing=self.show_missing,
             skip_covered=self.skip_covered,
             sort=self.sort,
@@ -135,23 +169,25 @@ class ReportingCommand(Command):
             show_contexts=self.show_contexts,
         )
         report = Report(cov, options)
-        table = report.table()
-        print(seen(table.text))
+        table, printed = report.table(), report.format()
+        print(seen(table.text if printed == "text" else report.render(printed)[0]))
+        beside = sys.stderr if printed == "total" else sys.stdout
         if self.show_missing:
             for reporter, analysis in report.analysed():
                 if isinstance(reporter, NotebookReporter):
                     for line in reporter.missing_by_cell(analysis.executed):
-                        print(seen(line))
+                        print(seen(line), file=beside)
         for format in WRITTEN:
             if path := getattr(self, format):
                 written, _ = report.write(format, path)
-                print(seen(f"Wrote {format} report to {written}"))
-        for note in report.notes:
-            print(seen(note))
+                if written != STDOUT:
+                    print(seen(f"Wrote {format} report to {written}"), file=beside)
+        for note in [*report.notes, *notes]:
+            print(seen(note), file=beside)
         try:
             report.check_threshold(table.percent)
         except UnderThreshold as error:
-            print(seen(str(error)))
+            print(seen(str(error)), file=beside)
             return FAILED
         return OK
 
@@ -165,7 +201,8 @@ def flags_for(
     command: type[Command], name: str, *traits: str
 ) -> dict[str, tuple[dict[str, dict[str, bool]], str]]:
     """Switches of a command, each with the trait that it sets to true."""
-    return {
-        trait.replace("_", "-"): ({name: {trait: True}}, command.class_traits()[trait].help)
-        for trait in traits
-    }
+    flags: dict[str, tuple[dict[str, dict[str, bool]], str]] = {}
+    for trait in traits:
+        flag = {name: {trait: True}}, command.class_traits()[trait].help
+        flags |= dict.fromkeys((trait.replace("_", "-"), *SHORT.get(trait, ())), flag)
+    return flags

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import Any
 
 from traitlets import Bool, Float, Int, List, Unicode
@@ -18,6 +21,7 @@ from ipycov.app_command import (
     CELL_RAISED,
     INTERRUPTED,
     OK,
+    TERMINATED,
     ReportingCommand,
     Usage,
     aliases_for,
@@ -27,7 +31,7 @@ from ipycov.errors import BadNotebook
 from ipycov.finding import notebook_files
 from ipycov.gathering import Gathered
 from ipycov.notebooks import Notebook
-from ipycov.options import Options
+from ipycov.options import Options, separated
 from ipycov.progress import Bars
 from ipycov.report import ReportingCoverage, check_writable
 from ipycov.view import seen
@@ -79,7 +83,8 @@ class RunApp(ReportingCommand):
         running.require_runner()
         read = [self._read(path) for path in self._paths()]
         found = [notebook for notebook in read if notebook is not None]
-        documents = [running.read_document(notebook.path) for notebook in found]
+        with running.nothing_logged():
+            documents = [running.read_document(notebook.path) for notebook in found]
         self.check_targets()
         self._check_copies(found)
         options = self._options()
@@ -90,7 +95,7 @@ class RunApp(ReportingCommand):
         gathered.expect(package for package in options.source or () if not os.path.isdir(package))
         for problem in gathered.use():
             print(seen(str(problem)), file=sys.stderr)
-        reported = self.report(cov)
+        reported = self.report(cov, gathered.notes)
         return code or reported
 
     def _run(
@@ -103,14 +108,16 @@ class RunApp(ReportingCommand):
         """Run the notebooks, as many at a time as asked for, and gather what they covered."""
         code = OK
         limits = running.Limits(self.timeout, self.cell_timeout)
-        interrupted = False
+        interrupted: int | None = None
         with ExitStack() as stack:
             stores = [
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="ipycov_")) for _ in found
             ]
             bars = stack.enter_context(Bars(len(found)))
+            stack.enter_context(running.nothing_logged())
             pool = stack.enter_context(ThreadPoolExecutor(self.jobs))
             stop = running.Stop()
+            stack.enter_context(_ended_by_sigterm())
             runs = [
                 pool.submit(
                     running.run,
@@ -125,8 +132,8 @@ class RunApp(ReportingCommand):
             try:
                 for run in runs:
                     run.result()
-            except KeyboardInterrupt:
-                interrupted = True
+            except KeyboardInterrupt as error:
+                interrupted = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
                 stop.set()
             for notebook, store, run in zip(found, stores, runs, strict=True):
                 outcome = run.result()
@@ -136,7 +143,7 @@ class RunApp(ReportingCommand):
                 if outcome.error is not None:
                     bars.write(f"{notebook.path}: {outcome.error}", sys.stdout)
                     code = CELL_RAISED
-        return INTERRUPTED if interrupted else code
+        return code if interrupted is None else interrupted
 
     def _paths(self) -> Iterator[str]:
         """The notebook files that the arguments name, each once."""
@@ -211,8 +218,7 @@ class RunApp(ReportingCommand):
         def paths(given: Sequence[str], option: str) -> tuple[str, ...] | None:
             configured = here.get_option(f"run:{option}")
             values = given or (configured if isinstance(configured, list) else ())
-            names = [name for value in values for name in value.split(",") if name]
-            return tuple(_absolute(name, option) for name in names) or None
+            return tuple(_absolute(name, option) for name in separated(values)) or None
 
         return Options(
             branch=self.branch,
@@ -224,6 +230,30 @@ class RunApp(ReportingCommand):
 
 
 RunApp.flags = flags_for(RunApp, "RunApp", "branch", *ReportingCommand.reporting_flags)
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end."""
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM, as a CI service sends it, interrupt: what was run by then is reported.
+
+    Only the main thread is sent signals; elsewhere it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _absolute(value: str, option: str) -> str:

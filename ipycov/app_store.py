@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import sys
 
+from traitlets import List, Unicode
+
 from ipycov import notebook_data, store
-from ipycov.app_command import Command, ReportingCommand, Usage, aliases_for, flags_for
-from ipycov.errors import IPyCovError, NothingMeasured
+from ipycov.app_command import (
+    Command,
+    ReportingCommand,
+    Usage,
+    aliases_for,
+    flags_for,
+)
+from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
 from ipycov.gathering import Gathered
+from ipycov.options import separated
 from ipycov.report import ReportingCoverage
 from ipycov.view import seen
 
@@ -22,7 +31,10 @@ class ReportApp(ReportingCommand):
     name = "ipycov report"
     examples = "ipycov report --html htmlcov"
 
-    aliases = aliases_for("ReportApp", *ReportingCommand.reporting_aliases)
+    include = List(Unicode(), help="Report only files like this.").tag(config=True)
+    omit = List(Unicode(), help="Leave out files like this.").tag(config=True)
+
+    aliases = aliases_for("ReportApp", "include", "omit", *ReportingCommand.reporting_aliases)
 
     def start(self) -> int:  # type: ignore[override]
         """Report; return the exit code."""
@@ -35,10 +47,7 @@ class ReportApp(ReportingCommand):
             print(seen(str(problem)), file=sys.stderr)
         if gathered.is_empty:
             raise NothingMeasured("nothing to report: the sessions there measured nothing")
-        code = self.report(cov)
-        for note in gathered.notes:
-            print(seen(note))
-        return code
+        return self.report(cov, gathered.notes, separated(self.include), separated(self.omit))
 
 
 ReportApp.flags = flags_for(ReportApp, "ReportApp", *ReportingCommand.reporting_flags)
@@ -64,6 +73,7 @@ class CombineApp(Command):
                 "its configuration file, then combine"
             )
         data_file = str(cov.get_option("run:data_file"))
+        refused: list[CannotReport] = []
         for path in map(store.holding, self.extra_args or [store.DIRECTORY]):
             for session in store.read(path):
                 if isinstance(session, IPyCovError):
@@ -73,7 +83,14 @@ class CombineApp(Command):
                         print(
                             f"the end of {session.path} is left out: it is cut off", file=sys.stderr
                         )
-                    notebook_data.combine(session, path, data_file, cov)
+                    try:
+                        notebook_data.combine(session, path, data_file, cov)
+                    except CannotReport as error:
+                        refused.append(error)
+        for each in refused[1:]:
+            print(seen(f"ipycov: {each}"), file=sys.stderr)
+        if refused:
+            raise refused[0]
         print(f"Combined into {data_file}")
         return 0
 

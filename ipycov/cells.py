@@ -16,10 +16,12 @@ class Cell:
 
     `filename` is the name in its code objects, as coverage.py records it. `typed` is the text as
     the user typed it, `compiled` the text that IPython compiled, None where it is not known. `id`
-    is the front end's id of the cell, None where it sends none. `count` is the execution count
-    of its latest run, `ran` when that was, as `time.time` tells it. `measured` tells whether
-    measuring was on in any of its runs. `file` is the path of the file that it comes from, where
-    %run ran it.
+    is the front end's id of the cell, None where it sends none. `runs` is how often it ran, `count`
+    the execution count of its latest run, `ran` when that was, as `time.time` tells it. `measured`
+    tells whether measuring was on in any of its runs; of a cell that is read from a store and was
+    not measured, `defined` are the names in it that were defined after it had run. `file` is the
+    path of the file that it comes from, where %run ran it. `ran_as` is the id that its latest run
+    had, None where it had none, such as one by %rerun.
     """
 
     filename: str
@@ -28,13 +30,16 @@ class Cell:
     id: str | None = None
     count: int = 0
     counts: set[int] = field(default_factory=set)
+    runs: int = 0
     nested: int = 0
     python_body: bool = False
     error: str | None = None
     replaced: bool = False
     ran: float = 0.0
     measured: bool = False
+    defined: frozenset[str] | None = None
     file: str | None = None
+    ran_as: str | None = None
 
     @property
     def label(self) -> str:
@@ -114,11 +119,15 @@ class CellBook:
         names = {}
         for cell in self._by_filename.values():
             if not cell.nested:
-                now = self._by_id.get(cell.id, cell) if cell.id is not None else cell
-                if now.error is not None and now.id is not None:
-                    now = self._compiled.get(now.id, now)
-                names.update(dict.fromkeys(map(label_of, cell.counts), now.label))
+                names.update(dict.fromkeys(map(label_of, cell.counts), self.now(cell).label))
         return names
+
+    def now(self, cell: Cell) -> Cell:
+        """The latest text that compiled of the front end's cell that `cell` was a text of."""
+        now = self._by_id.get(cell.id, cell) if cell.id is not None else cell
+        if now.error is not None and now.id is not None:
+            now = self._compiled.get(now.id, now)
+        return now
 
     def is_edited(self, cell: Cell) -> bool:
         """Whether the front end's cell holds another text by now, which has not run."""
@@ -134,10 +143,6 @@ class CellBook:
         if nested:
             return next((cell for cell in ran if cell.nested == nested), None)
         return max(ran, key=lambda cell: (not cell.nested, cell.ran), default=None)
-
-    def with_id(self, id: str | None) -> Cell | None:
-        """The cell with a front end's id, with the text that it has now."""
-        return self._by_id.get(id) if id is not None else None
 
     def filename_for(self, filename: str, typed: str, id: str | None) -> str:
         """A name for a cell's code that no other cell has.
@@ -177,6 +182,7 @@ class CellBook:
         """Forget every cell."""
         self._by_filename.clear()
         self._by_id.clear()
+        self._compiled.clear()
 
     def take(self, cell: Cell) -> None:
         """Take a cell that another book holds too."""
@@ -192,6 +198,8 @@ class CellBook:
         cell.error = None
         cell.count = count
         cell.counts.add(count)
+        cell.runs += 1
+        cell.ran_as = id
         if id is not None:
             before = self._by_id.get(id)
             if before is not None and before is not cell:
@@ -203,9 +211,9 @@ class CellBook:
         cell.replaced = False
         return cell
 
-    def did_not_compile(self, cell: Cell, why: str) -> None:
+    def did_not_compile(self, cell: Cell, error: str) -> None:
         """Take note of why nothing of a cell ran: what its id held before stays what has run."""
-        cell.error = f"it did not compile: {why}"
+        cell.error = error
         before = self._compiled.get(cell.id) if cell.id is not None else None
         if before is not None:
             before.replaced = False

@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, TypeVar
@@ -64,8 +64,9 @@ class CellCompiler:
 
     `named` is called with each cell whose text is about to be compiled, and `runs` before each of
     its statements is run. `every_text` takes each text that is compiled for a cell, for where
-    nobody tells which are. `failed` is told of errors of ipycov's own. `also_measured` is told what
-    one that watches the same compiler has measured.
+    nobody tells which are. `failed` is told of errors of ipycov's own. Texts that are in
+    `not_cells` are none of the user's, and with `run_only_cells` nothing of them runs.
+    `also_measured` is told what one that watches the same compiler has measured.
     """
 
     def __init__(
@@ -76,8 +77,13 @@ class CellCompiler:
         *,
         every_text: bool = False,
         failed: Callable[[Exception], None] | None = None,
+        not_cells: Container[str] = (),
+        run_only_cells: bool = False,
     ) -> None:
         self.book = book
+        self._not_cells = not_cells
+        self._run_only_cells = run_only_cells
+        self._not_run = False  # whether that holds for the text that was named last
         self._failed = failed
         self._named = named
         self._runs = runs
@@ -139,8 +145,13 @@ class CellCompiler:
     def name(self, compiler: Any, typed: str, compiled: str, count: int) -> str | None:
         """The name for the text that is being compiled; None where it is no cell of a user's."""
         run, self.expected = self.expected, None
+        self._not_run = False
+        if typed in self._not_cells:
+            self._not_run = self._run_only_cells
+            return None
         if run is None and self._every_text:
-            run = Run(typed, None)
+            running = self._running_cell()
+            run = Run(typed, None, running[1].count if running is not None else None)
         if run is None and self.running_file is not None:
             running = self._running_cell()
             outer = running[1].count if running is not None else count
@@ -159,15 +170,29 @@ class CellCompiler:
             stem, extension = os.path.splitext(name)
             name = f"{stem}_{zlib.crc32(os.fsencode(run.file)):08x}{extension}"
         name = self.book.filename_for(name, typed, run.id)
-        number = count if run.outer is None else run.outer
-        cell = self.book.add(_canonical(name), typed, compiled, run.id, number)
-        self.book.number(cell, counted=run.outer is None and run.counted)
+        cell = self._added(_canonical(name), typed, compiled, run, count)
         cell.file = run.file
         self._cells[name] = cell
         self._named(cell)
         if self._before is not None:
             self._before.share(name, cell)
         return name
+
+    def _added(self, name: str, typed: str, compiled: str, run: Run, count: int) -> Cell:
+        """The cell of a run. One that another cell runs again keeps the number of its own run."""
+        known = self.book.get(name)
+        if (
+            run.outer is not None
+            and known is not None
+            and known.typed == typed
+            and not known.nested
+        ):
+            return self.book.add(name, typed, compiled, run.id, known.count)
+        cell = self.book.add(
+            name, typed, compiled, run.id, count if run.outer is None else run.outer
+        )
+        self.book.number(cell, counted=run.outer is None and run.counted)
+        return cell
 
     def share(self, name: str, cell: Cell) -> None:
         """Take a cell that another has watched, whose code is compiled under `name`."""
@@ -191,6 +216,11 @@ class CellCompiler:
         lines = [row + "\n" for row in cell.translation.python.split("\n")][first - 1 :]
         lines[0] = (cell.compiled or lines[0]).split("\n")[0] + "\n"
         linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
+
+    def without_what_is_not_run(self, source: str) -> str:
+        """The source of the text that was named last, empty where nothing of it is to run."""
+        not_run, self._not_run = self._not_run, False
+        return "" if not_run else source
 
     def place(self, tree: Any, filename: str) -> None:
         """Give the nodes of a magic's body the lines that they have in the cell."""
@@ -302,8 +332,10 @@ class _Watched:
         return super().get_code_name(raw_code, transformed_code, number)  # type: ignore[misc,no-any-return]
 
     def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
-        tree = super().ast_parse(source, filename, symbol)  # type: ignore[misc]
         watcher: CellCompiler | None = self.__dict__.get("_ipycov")
+        if watcher is not None:
+            source = watcher.without_what_is_not_run(source)
+        tree = super().ast_parse(source, filename, symbol)  # type: ignore[misc]
         if watcher is not None:
             watcher.safely(lambda: watcher.place(tree, filename), None)
         return tree

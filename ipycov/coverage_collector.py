@@ -6,24 +6,44 @@ Of what coverage.py does not document, like the other modules `coverage_*`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import coverage
+import coverage.collector
 from coverage import CoverageData
 from coverage.exceptions import ConfigError
 
 from ipycov.coverage_files import always_measure
-from ipycov.coverage_tracers import core_name, join_lineless_arcs
+from ipycov.coverage_tracers import join_lineless_arcs
 
 
 def prepare(cov: coverage.Coverage) -> None:
     """Let a `cov` that was never started decide on files, without measuring anything."""
     if cov._inorout is None:
         cov._init()
-        cov._init_for_start()
+        with _noting_no_origin():
+            cov._init_for_start()
         cov._inited_for_start = True
+
+
+_collector_module: Any = coverage.collector
+_short_stack = getattr(_collector_module, "short_stack", None)
+
+
+@contextmanager
+def _noting_no_origin() -> Iterator[None]:
+    """Let a collector not note where it was made, as coverage.py does for those who debug it.
+
+    It would read the source of each frame on the stack: some 40 ms, and over a MiB in `linecache`.
+    """
+    _collector_module.short_stack = lambda *args, **kwargs: ""
+    try:
+        yield
+    finally:
+        _collector_module.short_stack = _short_stack
 
 
 def load_plugins(cov: coverage.Coverage) -> CoverageData:
@@ -57,6 +77,9 @@ def after_saving(cov: coverage.Coverage, call: Callable[[coverage.Coverage], Non
     original = cov._post_save_work
 
     def post_save_work() -> None:
+        collector: Any = cov._collector
+        if collector is not None and isinstance(collector.covdata, Put):
+            collector.covdata.choose(branch=bool(collector.branch))
         original()
         call(cov)
 
@@ -104,20 +127,27 @@ class Put:
         self,
         data: CoverageData,
         put: Callable[[CoverageData, Mapping[str, Any], bool], None],
-        copy: Callable[[Mapping[str, Any], bool], None] | None = None,
     ) -> None:
         self._data = data
         self._put = put
-        self.copy = copy  # for what is taken before it comes here
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._data, name)
+
+    def choose(self, *, branch: bool) -> None:
+        """Have the data hold lines or arcs, though it has none yet: files can be touched then."""
+        (self._data.add_arcs if branch else self._data.add_lines)({})
 
     def add_lines(self, found: Mapping[str, Iterable[Any]]) -> None:
         self._put(self._data, found, False)
 
     def add_arcs(self, found: Mapping[str, Iterable[Any]]) -> None:
         self._put(self._data, found, True)
+
+
+def data_suffix(cov: coverage.Coverage) -> object:
+    """The `data_suffix` that `cov` was made with, which its data file is not named by before."""
+    return cov._data_suffix_specified
 
 
 def is_on_disk(data: CoverageData) -> bool:
@@ -133,17 +163,28 @@ def take(cov: coverage.Coverage) -> dict[str, set[Any]]:
     collector: Any = cov._collector
     if collector is None:
         return {}
-    if sys.version_info >= (3, 14) and core_name(cov) == "pytrace":
+    return _take(collector)
+
+
+def take_as_named(collector: Any) -> dict[str, set[Any]]:
+    """Take what `collector` has collected out of it, by the names that are in the code."""
+    collector.cached_mapped_file = lambda name: name
+    try:
+        return _take(collector)
+    finally:
+        del collector.cached_mapped_file
+
+
+def _take(collector: Any) -> dict[str, set[Any]]:
+    if sys.version_info >= (3, 14) and collector.tracer_name() == "PyTracer":
         for found in collector.data.copy().values():
             join_lineless_arcs(found)
     own, collector.covdata = collector.covdata, Caught()
     try:
-        collector.flush_data()
+        type(collector).flush_data(collector)
         caught: dict[str, set[Any]] = collector.covdata.files
     finally:
         collector.covdata = own
-    if caught and isinstance(own, Put) and own.copy is not None:
-        own.copy(caught, bool(collector.branch))
     return caught
 
 

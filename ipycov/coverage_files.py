@@ -9,12 +9,16 @@ places.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 from collections.abc import Callable
 from types import FrameType, SimpleNamespace
 from typing import Any
 
 import coverage
+
+#: The options of `[run]` that name what to measure.
+_SOURCES = ("run:source", "run:source_pkgs", "run:source_dirs")
 
 _PACKAGE = os.path.join(os.path.realpath(os.path.dirname(__file__)), "")
 
@@ -32,11 +36,16 @@ def always_measure(cov: coverage.Coverage, is_cell: Callable[[str], bool]) -> No
     def check(filename: str, frame: FrameType | None) -> str | None:
         if is_cell(filename):
             return None
-        if filename.startswith(_PACKAGE):
+        if is_ipycovs(filename):
             return "is part of ipycov"
         return decide(filename, frame)  # type: ignore[no-any-return]
 
     inorout.check_include_omit_etc = check
+
+
+def is_ipycovs(filename: str) -> bool:
+    """Whether a file is ipycov's own."""
+    return filename.startswith(_PACKAGE)
 
 
 def refusal(cov: coverage.Coverage, filename: str, module: str | None) -> str | None:
@@ -84,19 +93,51 @@ def measures_notebook(cov: coverage.Coverage, path: str) -> bool:
         patterns = [p if p.startswith(("*", "?")) else os.path.join(base, p) for p in given]
         return GlobMatcher(prep_patterns(patterns)).match(path)
 
-    if source := _listed(cov, "run:source") + _listed(cov, "run:source_pkgs"):
-        tops = [os.path.realpath(os.path.join(base, each)) for each in source]
-        inside = any(path.startswith(os.path.join(top, "")) for top in tops if os.path.isdir(top))
+    if any(_listed(cov, option) for option in _SOURCES):
+        tops = map(os.path.realpath, source_directories(cov))
+        inside = any(path.startswith(os.path.join(top, "")) for top in tops)
     else:
         inside = not _listed(cov, "run:include") or matches("run:include")
     return inside and not (_listed(cov, "run:omit") and matches("run:omit"))
 
 
+def relative_directory() -> str:
+    """The directory that coverage.py was started in last, to which its names are relative."""
+    from coverage.files import relative_directory
+
+    return relative_directory()
+
+
 def source_directories(cov: coverage.Coverage) -> list[str]:
-    """The directories that `source` of `cov` names, from where the configuration file is."""
-    base = os.path.dirname(os.path.abspath(config_file(cov) or "."))
-    named = [os.path.join(base, each) for each in _listed(cov, "run:source")]
-    return [directory for directory in named if os.path.isdir(directory)]
+    """The directories that `source` of `cov` names.
+
+    They are looked for from where coverage.py was started, as it does, and then from where the
+    configuration file is, for a kernel is started in another directory. Those of packages are among
+    them, wherever they are imported from; `source` takes what is no directory for a package, as
+    coverage.py does.
+    """
+    bases = relative_directory(), os.path.dirname(os.path.abspath(config_file(cov) or "."))
+    directories: list[str] = []
+    for option in _SOURCES:
+        for name in _listed(cov, option):
+            paths = [os.path.join(base, name) for base in bases]
+            if found := next(filter(os.path.isdir, paths), None):
+                directories.append(found)
+            elif option != "run:source_dirs":
+                directories += _package_directories(name)
+    return directories
+
+
+def _package_directories(name: str) -> list[str]:
+    """The directories of a package, found without importing anything."""
+    top, *below = name.split(".")
+    try:
+        found = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return []
+    places = (found and found.submodule_search_locations) or ()
+    paths = [os.path.join(place, *below) for place in places]
+    return [path for path in paths if os.path.isdir(path)]
 
 
 def _listed(cov: coverage.Coverage, option: str) -> list[str]:

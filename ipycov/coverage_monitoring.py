@@ -6,13 +6,27 @@ Of what coverage.py does not document, like the other modules `coverage_*`.
 from __future__ import annotations
 
 import sys
+import threading
 import tokenize
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CodeType, FrameType
 from typing import Any
 
 import coverage
+
+#: How many seconds a thread waits for another that notes a file, which takes microseconds.
+_PATIENCE = 0.5
+
+#: How many tools sys.monitoring knows.
+_TOOLS = 6
+
+#: What a sysmon core has callbacks for, so far as sys.monitoring knows it.
+_EVENTS = ("PY_START", "PY_RETURN", "LINE", "BRANCH_LEFT", "BRANCH_RIGHT")
+
+#: What holds suspended code, by what its attributes begin with: the one that it waits for.
+_KINDS = {"cr": "cr_await", "gi": "gi_yieldfrom", "ag": "ag_await"}
 
 _SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
@@ -25,19 +39,59 @@ def is_monitoring(cov: coverage.Coverage) -> bool:
 
 def halt(cov: coverage.Coverage) -> None:
     """Have the sysmon core of `cov` look on no more, so that what stops it costs less."""
-    if is_monitoring(cov):
-        _look_on(cov, sys.monitoring.events.NO_EVENTS)
-
-
-def look_on(cov: coverage.Coverage) -> None:
-    """Have the sysmon core of `cov` look on again that was halted and not stopped."""
-    _look_on(cov, sys.monitoring.events.PY_START)
-    sys.monitoring.restart_events()
-
-
-def _look_on(cov: coverage.Coverage, events: int) -> None:
+    if not is_monitoring(cov):
+        return
     tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
-    sys.monitoring.set_events(tracer.myid, events)
+    if sys.monitoring.get_tool(tracer.myid) is None:  # a cell has freed it, and its callbacks go on
+        sys.monitoring.use_tool_id(tracer.myid, "coverage.py")
+    sys.monitoring.set_events(tracer.myid, sys.monitoring.events.NO_EVENTS)
+
+
+def rest(cov: coverage.Coverage) -> None:
+    """Free the tool id of a `cov` that another was started after, and can't be stopped before."""
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    tracer.stop()
+
+
+def go_on(cov: coverage.Coverage) -> None:
+    """Have a `cov` that rests look on again. Raises `ValueError` or `RuntimeError` for no id."""
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    tracer.start()
+    know_what_goes_on(cov)
+
+
+def forget_callbacks() -> None:
+    """Let the memory of sysmon cores be freed that have been stopped.
+
+    `sys.monitoring` keeps the callbacks of a tool id that is free, and with them all they know.
+    """
+    for tool_id in range(_TOOLS):
+        if sys.monitoring.get_tool(tool_id) is not None:
+            continue
+        for event in filter(None, (getattr(sys.monitoring.events, name, 0) for name in _EVENTS)):
+            callback = sys.monitoring.register_callback(tool_id, event, None)
+            if getattr(getattr(callback, "__self__", None), "sysmon_on", True):
+                sys.monitoring.register_callback(tool_id, event, callback)  # another tool's
+
+
+def loosen_locks(cov: coverage.Coverage) -> None:
+    """Let no lock of the sysmon core of a started `cov` keep it from going on.
+
+    A newer coverage.py takes its lock in one call and minds errors from the next line on. One that
+    comes between the two leaves it locked, and the next file that runs would wait for ever.
+    """
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    lock = threading.RLock()
+    # Where `include` has coverage.py's own code in, that which takes this lock begins more of it:
+    # no event comes in a callback, but what is called as one, as here, is measured.
+    tracer.lock = threading.RLock()
+
+    def unlock() -> None:
+        with suppress(RuntimeError):  # it was not waited for any longer
+            lock.release()
+
+    tracer.lock_data = lambda: lock.acquire(timeout=_PATIENCE)
+    tracer.unlock_data = unlock
 
 
 class MonitoredCode:
@@ -73,6 +127,40 @@ class MonitoredCode:
         tracer.code_infos.update(self._untraced)
         for code in self._unfinished:
             tracer.sysmon_py_start(code, 0)
+        know_what_goes_on(cov)
+
+
+def know_what_goes_on(cov: coverage.Coverage) -> None:
+    """Let a sysmon `cov` that looks on from now know code that began before, and goes on.
+
+    Functions of other threads, and tasks of the loop that runs here, may have begun between two
+    cells.
+    """
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    here = threading.get_ident()
+    codes = {frame.f_code for frame in _frames(but_of=here)} | set(_codes_of_tasks())
+    for code in codes:
+        if id(code) not in tracer.code_infos:
+            tracer.sysmon_py_start(code, 0)
+
+
+def _codes_of_tasks() -> Iterator[CodeType]:
+    """The code of every coroutine that a task of the running loop is in."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return
+    try:
+        tasks = asyncio.all_tasks()
+    except RuntimeError:  # no loop runs here
+        return
+    for task in tasks:
+        waiting: Any = task.get_coro()
+        while waiting is not None:
+            kind = next((kind for kind in _KINDS if hasattr(waiting, f"{kind}_code")), None)
+            if kind is None:
+                break
+            yield getattr(waiting, f"{kind}_code")
+            waiting = getattr(waiting, _KINDS[kind])
 
 
 def know_multiline_statements(
@@ -112,10 +200,10 @@ def multiline_map(text: str) -> dict[int, int]:
         return {}
 
 
-def _frames() -> Iterable[FrameType]:
-    """Every frame of every thread."""
-    for frame in sys._current_frames().values():
-        at: FrameType | None = frame
+def _frames(but_of: int | None = None) -> Iterable[FrameType]:
+    """Every frame of every thread, but not of the thread `but_of`."""
+    for thread, frame in sys._current_frames().items():
+        at: FrameType | None = frame if thread != but_of else None
         while at is not None:
             yield at
             at = at.f_back

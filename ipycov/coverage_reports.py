@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import coverage
-from coverage.results import Analysis, Numbers
+from coverage.results import Analysis, Numbers, display_covered
 
 from ipycov.analysis import Exclusions
 
@@ -49,6 +50,20 @@ def exclusions(cov: coverage.Coverage) -> Exclusions:
     )
 
 
+def of_measured_branches(analysis: Analysis, untold: set[int]) -> Analysis:
+    """An analysis without branches of which nobody knows which ways they took.
+
+    `untold` are the statements that ran while lines alone were measured: nothing is said of them,
+    and of lines that may have gone on to them.
+    """
+    unknown = untold & analysis.executed
+    for line, ends in analysis.missing_branch_arcs().items():
+        if not untold.isdisjoint(ends):
+            unknown.add(line)
+    exits = {line: 1 if line in unknown else n for line, n in analysis.exit_counts.items()}
+    return replace(analysis, exit_counts=exits, no_branch=analysis.no_branch | unknown)
+
+
 class _SettledNumbers(Numbers):
     """The figures of a file that is analysed: coverage.py computes a percentage at each look."""
 
@@ -64,6 +79,17 @@ class _SettledNumbers(Numbers):
 def settle(analysis: Analysis) -> None:
     """Let percentages of an analysis be computed once."""
     analysis.numbers.__class__ = _SettledNumbers
+
+
+def under_threshold(total: float, fail_under: float, precision: int) -> str:
+    """What coverage.py says of a total that is less than fail_under asks for."""
+    try:
+        from coverage.results import format_fail_under_msg
+    except ImportError:  # an older coverage.py
+        shown = display_covered(total, precision)
+        return f"total of {shown} is less than fail-under={fail_under:.{precision}f}"
+    said: str = format_fail_under_msg(total, fail_under, precision)
+    return said
 
 
 def narrowed(analysis: Analysis, regions: Sequence[set[int]]) -> list[Analysis]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from types import FrameType, SimpleNamespace
 from typing import Any, TypeVar
 
 import coverage
@@ -42,11 +44,14 @@ def after_fork(cov: coverage.Coverage) -> None:
     Locks that another thread held are held for good there.
     """
     collector: Any = cov._collector
+    lock = threading.Lock()
     if getattr(collector, "data_lock", None):
-        collector.data_lock = threading.Lock()
+        collector.data_lock = lock
     for tracer in collector.tracers:
         if hasattr(tracer, "lock"):
-            tracer.lock = threading.Lock()
+            tracer.lock = threading.RLock()
+        if hasattr(tracer, "lock_data"):  # a newer coverage.py gives it those of the lock itself
+            tracer.lock_data, tracer.unlock_data = lock.acquire, lock.release
 
 
 def untraced(call: Callable[[], T]) -> T:
@@ -63,6 +68,81 @@ def untraced(call: Callable[[], T]) -> T:
         return call()
     finally:
         tracer.start()
+
+
+def pause_for_another(collector: Any, pause: Callable[[], None]) -> None:
+    """Pause `collector`, whose trace function another is about to take the place of.
+
+    A stopped tracer takes itself off at the next event that it sees, which may be one of a frame
+    that it saw begin when the other traces already: that is gone then. The Python one goes on
+    with such frames, but it counts them, and a call while it stops would be one too many.
+    """
+    warnings = [(tracer, tracer.warn) for tracer in collector.tracers if hasattr(tracer, "stopped")]
+    if warnings:
+        sys.settrace(None)
+        for tracer, _ in warnings:
+            tracer.warn = None
+    pause()
+    for tracer, warn in warnings:
+        tracer.warn = warn
+    if not warnings:
+        forget_local_traces(collector.tracers)
+
+
+def forget_local_traces(tracers: Iterable[Any]) -> None:
+    """Have the frames of this thread call `tracers`, which are stopped, no more."""
+    stopped = list(tracers)
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_trace is not None and tracer_of(frame.f_trace) in stopped:
+            frame.f_trace = None
+        frame = frame.f_back
+
+
+def frames_within(frame: FrameType, collector: Any) -> list[FrameType]:
+    """The frames from the outermost that `collector` measures to `frame`, which may be none."""
+    frames: list[FrameType] = []
+    within = 0
+    at: FrameType | None = frame
+    while at is not None:
+        frames.append(at)
+        decision = collector.should_trace_cache.get(at.f_code.co_filename)
+        if decision is not None and decision.trace:
+            within = len(frames)
+        at = at.f_back
+    return frames[:within][::-1]
+
+
+def tell_frames(
+    tracer: Any, begun: Sequence[FrameType], ended: int = 0, before: Sequence[FrameType] = ()
+) -> None:
+    """Tell a running tracer of frames that began, and ended, while it did not look on.
+
+    Of the frames on its stack the last `ended` are gone, those in `before` are next, and those in
+    `begun` are within them, outermost first. It knows frames by the order of events alone, so that
+    none may come in between. Lines that it takes for run by this are to be thrown away.
+    """
+    if hasattr(tracer, "sysmon_py_start"):  # it is told of code
+        for frame in (*before, *begun):
+            tracer.sysmon_py_start(frame.f_code, 0)
+        return
+    if tracer is not tracer_of(sys.gettrace()):
+        return  # another has taken its place
+    own = sys._getframe()
+    steps = [(own, "return")] * (ended + 1)  # this call is on its stack already
+    steps += [(frame, "line") for frame in before[-1:]]
+    steps += [(frame, event) for frame in (*begun, own) for event in ("call", "line")]
+    tell = tracer
+    if isinstance(tracer, pytracer.PyTracer):
+        tell = tracer._trace
+        for frame in (*before, *begun):
+            frame.f_trace = tracer._cached_bound_method_trace
+    deque(map(tell, *zip(*steps, strict=True), repeat(None)), maxlen=0)
+
+
+def tracer_of(trace: Any) -> Any:
+    """The tracer that a trace function is, or is a method of."""
+    return getattr(trace, "__self__", trace)
 
 
 def join_lineless_arcs(measured: set[Any]) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from coverage.exceptions import CoverageException
 from coverage.plugin import CodeRegion, FileReporter
-from coverage.results import Analysis, Numbers
+from coverage.results import Analysis
 
 from ipycov.coverage_reports import narrowed
 from ipycov.line_states import LineStates
@@ -15,6 +15,7 @@ from ipycov.lines import rows
 from ipycov.report import Report, ReportingCoverage, ReportOptions
 from ipycov.reporters import EARLIER, state_of
 from ipycov.results import whole_contexts
+from ipycov.summary import total_of
 from ipycov.view import Line, Source
 
 #: The contexts that ran each statement of a file.
@@ -47,21 +48,19 @@ def by_run(
 
 
 def reported(cov: ReportingCoverage, report: Report) -> tuple[list[Source], Source]:
-    """Each file of a report that it does not skip, and the figures of all of them."""
+    """Each file of a report that html does not skip, and the figures of all of them."""
     analysed = report.analysed()
-    with_contexts, skip_covered = report.options.show_contexts, report.skips_covered()
+    with_contexts = report.shows_contexts()
     shown = [
         whole(reporter, analysis, cov.contexts_of(analysis.filename) if with_contexts else {})
-        for reporter, analysis in analysed
-        if not (skip_covered and analysis.numbers.pc_covered == 100)
+        for reporter, analysis in report.in_html(analysed)
     ]
-    numbers: Numbers = sum((analysis.numbers for _, analysis in analysed), Numbers())
-    return shown, Source("", numbers, ())
+    return shown, Source("", total_of(analysis.numbers for _, analysis in analysed), ())
 
 
 def percentage(sources: Iterable[Source]) -> float:
     """The coverage of all `sources` together, 0 to 100."""
-    total: Numbers = sum((source.numbers for source in sources), Numbers())
+    total = total_of(source.numbers for source in sources)
     return total.pc_covered
 
 
@@ -85,7 +84,11 @@ def reached(
     line: int | None = None,
     contexts: Contexts = _UNKNOWN,
 ) -> Iterable[Source]:
-    """The functions of a file that ran, and its top level, or `line` of it, if that did."""
+    """The functions of a file that ran, and its top level, or `line` of it, if that did.
+
+    A function that stands on the line of its `def` is run with the rest of the top level, or called
+    without it.
+    """
     found = functions(reporter)
     name = reporter.relative_filename()
     inside = {line for region in found for line in region.lines}
@@ -95,8 +98,10 @@ def reached(
     regions = [outside, *(region.lines - {line} for region in found)]
     starts = [None, *(region.start for region in found)]
     parts = zip(names, regions, starts, narrowed(analysis, regions), strict=True)
+    top = analysis.executed & analysis.statements - inside - {line}
     for title, lines, start, part in parts:
-        if part.executed & part.statements:
+        ran = part.executed & part.statements
+        if ran and not (ran == {start} and top):
             yield _source(title, reporter, part, lines, contexts, start)
 
 

@@ -15,6 +15,13 @@ class CannotReport(IPyCovError):
     """A report could not be made or written."""
 
 
+def refusal(error: Exception) -> str:
+    """Why coverage.py could not be set up, in words that say what to do."""
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # of os.getcwd
+        return "the current directory is gone: go to another with %cd"
+    return str(error)
+
+
 class BadNotebook(IPyCovError):
     """A file that is no notebook, or not one that can be measured."""
 

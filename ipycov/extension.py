@@ -12,15 +12,18 @@ from traitlets import Bool, Enum, List, TraitError, Unicode, Union
 from traitlets.config import Config, Configurable
 
 from ipycov.awaits import awaited
+from ipycov.cov_magic import CovMagic
 from ipycov.history import earlier_cells
 from ipycov.live_magic import LiveMagic
-from ipycov.magics import CoverageMagics
+from ipycov.measuring_magics import MeasuringMagics
 from ipycov.options import Options
 from ipycov.pytest_contexts import PytestContexts
 from ipycov.ran import Ran
+from ipycov.report_magic import ReportMagic
 from ipycov.run_magic import NotebookRuns
 from ipycov.session import Session
 from ipycov.store import DIRECTORY, Store
+from ipycov.tracebacks import Tracebacks
 from ipycov.view import seen
 
 _ATTRIBUTE = "_ipycov"
@@ -112,12 +115,19 @@ class Extension:
         store = Store(self.traits.store) if self.traits.store else None
         self.session = Session(self.traits.options, _say, store, lambda name: name in shell.user_ns)
         self.session.reports.notebook.named = lambda: _notebook_path(shell)
-        self.magics = CoverageMagics(shell, self.session)
+        self.cov = CovMagic(shell, self.session)
         self.live = LiveMagic(shell, self.session)
+        self.magics = (
+            self.cov,
+            ReportMagic(shell, self.session),
+            MeasuringMagics(shell, self.session),
+            self.live,
+        )
         self._pytest = PytestContexts(
             lambda: self.session.active, self.session.begin_test, self.session.end_test
         )
         self._runs = NotebookRuns(shell, self.session.compiler)
+        self._tracebacks = Tracebacks(shell)
         self._requests: list[tuple[str, Any]] = []
         self._pre_run_cell = self.session.guarded(self.pre_run_cell)
         self._post_run_cell = self.session.guarded(self.post_run_cell)
@@ -130,13 +140,14 @@ class Extension:
         hooks = shell.events.callbacks["pre_run_cell"]
         hooks.insert(0, hooks.pop())  # %autoreload's runs modules
         shell.events.register("post_run_cell", self._post_run_cell)
-        shell.register_magics(self.magics, self.live)
+        shell.register_magics(*self.magics)
         shell.configurables.append(self.traits)
-        shell.input_transformers_cleanup.insert(0, self.magics.transform)
+        shell.input_transformers_cleanup.insert(0, self.cov.transform)
         shell.input_transformers_post.append(awaited)
         self.session.compiler.install(shell.compile)
         self._pytest.install()
         self._runs.install()
+        self._tracebacks.install()
 
     def unload(self) -> None:
         """Take off everything that `load` put on."""
@@ -147,7 +158,7 @@ class Extension:
         ):
             if hook in shell.events.callbacks[event]:
                 shell.events.unregister(event, hook)
-        for magics in (self.magics, self.live):
+        for magics in self.magics:
             for kind, names in magics.magics.items():
                 registered = shell.magics_manager.magics[kind]
                 for name in names:
@@ -159,11 +170,12 @@ class Extension:
             shell.input_transformers_cleanup,
             shell.input_transformers_post,
         ):
-            for mine in (self.traits, self.magics, self.live, self.magics.transform, awaited):
+            for mine in (self.traits, *self.magics, self.cov.transform, awaited):
                 if mine in held:
                     held.remove(mine)
         self.session.guarded(lambda _: self._pytest.uninstall())(None)
         self._runs.uninstall()
+        self._tracebacks.uninstall()
         self.session.compiler.uninstall(shell.compile)
         try:
             self.session.close()
@@ -175,8 +187,8 @@ class Extension:
         if self.session.running and not _within_a_cell():
             self.session.abandon()
             self._requests.clear()
-        request = self.magics.asked_for(info.raw_cell)
-        options = self.magics.measuring(request) if request is not None else None
+        request = self.cov.asked_for(info.raw_cell)
+        options = self.cov.measuring(request) if request is not None else None
         self._requests.append((info.raw_cell, request))
         id = getattr(info, "cell_id", None)
         counted = info.store_history
@@ -202,7 +214,7 @@ class Extension:
                 break
         if ran is None or request is None or not ran.asked:
             return
-        under = self.magics.show(ran, request)
+        under = self.cov.show(ran, request)
         if under is not None and result is not None and result.success:
             result.error_in_exec = under
             self.shell.last_execution_succeeded = False

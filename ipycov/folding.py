@@ -18,6 +18,9 @@ from ipycov.notebooks import Notebook, NotebookCell
 from ipycov.reporters import CellReporter
 from ipycov.results import Measured, ReportedFile
 
+#: The tag of cells that runners pass over.
+_SKIP = "skip-execution"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -57,7 +60,8 @@ class NotebookReporter(FileReporter):
             except NotPython as error:
                 self.problems[place.number] = f"it can't be analysed: {error}"
             else:
-                self.parts.append(Part(place, as_ran, CellReporter(cell, "", analysis)))
+                reporter = CellReporter(cell, "", analysis, ran_before(analysis, as_ran))
+                self.parts.append(Part(place, as_ran, reporter))
         self._part_at = {
             self.file_line(part, row): (part, row)
             for part in reversed(self.parts)
@@ -156,13 +160,17 @@ class NotebookReporter(FileReporter):
         for line in range(1, max(shown, default=0) + 1):
             yield shown.get(line, [])
 
-    def code_regions(self) -> Iterable[CodeRegion]:
-        for part in self.parts:
-            for region in part.reporter.code_regions():
-                lines = {self.file_line(part, row) for row in region.lines}
-                yield CodeRegion(
-                    region.kind, region.name, self.file_line(part, region.start), lines
-                )
+    def code_regions(self) -> list[CodeRegion]:  # reports go through them more than once
+        return [
+            CodeRegion(
+                region.kind,
+                region.name,
+                self.file_line(part, region.start),
+                {self.file_line(part, row) for row in region.lines},
+            )
+            for part in self.parts
+            for region in part.reporter.code_regions()
+        ]
 
     def code_region_kinds(self) -> Iterable[tuple[str, str]]:
         return [("function", "functions"), ("class", "classes")]
@@ -190,32 +198,49 @@ class NotebookReporter(FileReporter):
         return start, end
 
 
+def ran_before(analysis: CellAnalysis, ran: Sequence[Cell]) -> frozenset[int]:
+    """The lines that are known to have run before measuring began, where no run was measured."""
+    defined: set[str] = set()
+    for cell in ran:
+        if cell.defined is None:
+            return frozenset()
+        defined |= cell.defined
+    return analysis.ran_before(defined.__contains__) if ran else frozenset()
+
+
 def match(notebook: Notebook, cells: Iterable[Cell]) -> tuple[dict[int, list[Cell]], list[Cell]]:
-    """Find the code cell of the notebook that each of `cells` is.
+    """Find the code cell of the notebook that each of `cells`, of one session, is.
 
     Returns the cells by the number of the notebook's cell, and those that it does not hold. The
-    text must be the same; where texts are the same the id tells, where there is one.
+    text must be the same; where texts are the same the id tells, where there is one, and else the
+    order: the first run of a text was that of the first cell which has it and that runners run.
     """
     left: dict[str, list[Cell]] = {}
     for cell in cells:
         left.setdefault(digest(cell.typed), []).append(cell)
     found: dict[int, list[Cell]] = {}
-    for same_id in (True, False):
-        taken: list[tuple[str, Cell]] = []
-        for place in notebook.cells:
-            if found.get(place.number):
-                continue
-            text = digest(place.text)
-            found[place.number] = [
-                cell
-                for cell in left.get(text, ())
-                if not same_id or (cell.id is not None and cell.id == place.id)
-            ]
-            taken += [(text, cell) for cell in found[place.number]]
-        for text, cell in taken:
-            if cell in left[text]:
-                left[text].remove(cell)
-    return found, [cell for cells_left in left.values() for cell in cells_left]
+    open_places: dict[str, list[int]] = {}
+    skipped: dict[str, list[int]] = {}
+    for place in notebook.cells:
+        here = left.get(place.digest, [])
+        found[place.number] = [cell for cell in here if cell.id is not None and cell.id == place.id]
+        if not found[place.number]:
+            which = skipped if _SKIP in place.tags else open_places
+            which.setdefault(place.digest, []).append(place.number)
+    with_place = {id(cell) for ran in found.values() for cell in ran}
+    for text, numbers in {**skipped, **open_places}.items():
+        runs = [
+            cell
+            for cell in left.pop(text, ())
+            if id(cell) not in with_place
+            for _ in range(max(cell.runs, 1) if cell.id is None else 1)
+        ]
+        for number in numbers[:-1]:
+            found[number] = runs[:1]
+            runs = runs[1:]
+        found[numbers[-1]] = list(dict.fromkeys(runs))
+    others = [cell for ran in left.values() for cell in ran]
+    return found, [cell for cell in others if id(cell) not in with_place]
 
 
 def fold(reporter: NotebookReporter, measured: Mapping[str, Measured]) -> ReportedFile:

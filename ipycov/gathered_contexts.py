@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ipycov.results import ReportedFile, Results, by_number, whole_contexts
+from ipycov.results import Chosen, ReportedFile, Results, by_number, whole_contexts
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class GatheredContexts:
         self._notebooks.add(notebook)
         self._runs[name].append(_Run(context, notebook, lines))
 
-    def of(self, name: str, own: bool) -> dict[int, list[str]]:
-        """The cells that ran each line of a file, as `In[n]`.
+    def of(self, name: str, own: bool, chosen: Chosen) -> dict[int, list[str]]:
+        """The cells that ran each line of a file, as `In[n]`, in the `chosen` contexts.
 
         Where there are several notebooks their names stand before, but of a notebook's `own`
         lines.
@@ -44,7 +44,7 @@ class GatheredContexts:
         named = not own and len(self._notebooks) > 1
         found: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
         for run in self._runs.get(name, ()):
-            cells = whole_contexts([run.context])
+            cells = whole_contexts(filter(chosen, [run.context]))
             for line in run.lines() if cells else ():
                 found[line].update((run.notebook if named else "", cell) for cell in cells)
         return {
@@ -60,14 +60,18 @@ class GatheredResults(Results):
     """What was gathered, with the cells that ran it as its contexts."""
 
     def __init__(
-        self, files: Iterable[ReportedFile], contexts: GatheredContexts, notebooks: Iterable[str]
+        self,
+        files: Iterable[ReportedFile],
+        contexts: GatheredContexts,
+        notebooks: Iterable[str],
+        narrow: Callable[[Chosen], Iterable[ReportedFile]],
     ) -> None:
-        super().__init__(files, [], lambda file, line: [line])
+        super().__init__(files, [], lambda file, line: [line], narrow=narrow)
         self._gathered = contexts
         self._notebooks = set(notebooks)
 
     def contexts_by_lineno(self, filename: str) -> dict[int, list[str]]:
-        return self._gathered.of(filename, filename in self._notebooks)
+        return self._gathered.of(filename, filename in self._notebooks, self.chooses)
 
     def contexts_of(self, filename: str) -> dict[int, set[str]]:
         return {line: set(ran) for line, ran in self.contexts_by_lineno(filename).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,12 +14,12 @@ from ipycov import store
 from ipycov.analysis import Arc, CellAnalysis
 from ipycov.cells import Cell, CellBook
 from ipycov.finding import notebook_files, notebook_of
-from ipycov.folding import NotebookReporter, fold, fold_lines, match
+from ipycov.folding import NotebookReporter, fold, fold_lines, match, ran_before
 from ipycov.gathered_contexts import GatheredContexts, GatheredResults
 from ipycov.notebooks import Notebook
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import CellReporter
-from ipycov.results import Measured, ReportedFile
+from ipycov.results import Chosen, Measured, ReportedFile
 from ipycov.run_notebooks import run_notebooks
 
 
@@ -49,27 +49,35 @@ class _Session:
 class Gathered:
     """What some notebooks covered, to be reported by `cov`.
 
-    `notes` are lines for below the report.
+    `notes` are lines for below the report. `chosen` tells of which contexts it is; all where it is
+    None.
     """
 
-    def __init__(self, cov: ReportingCoverage) -> None:
+    def __init__(self, cov: ReportingCoverage, chosen: Chosen | None = None) -> None:
         self._cov = cov
+        self._chosen = chosen
+        self._stored: dict[str, list[store.StoredSession | store.UnreadableStore]] = {}
+        self._added: list[Callable[[Gathered], None]] = []
         self._files: dict[str, ReportedFile] = {}
         self._reporters: dict[str, FileReporter] = {}
         self._problems: list[Problem] = []
         self._contexts = GatheredContexts()
+        self._labels: set[str] = set()  # of the cells in no notebook
         self.notes: list[str] = []
 
     def add_run(self, notebook: Notebook, directory: str) -> None:
-        """Add a notebook, with what was stored in `directory` when it ran."""
-        sessions = list(self._sessions(directory))
-        self._add_notebook(notebook, sessions)
+        """Add a notebook, with what was stored in `directory` when it ran, erased or not."""
+        self._added.append(lambda gathered: gathered.add_run(notebook, directory))
+        sessions = list(self._sessions(directory, erased=True))
+        alone = self._add_notebook(notebook, sessions)
         for session in sessions:
             self._add_modules(session, self._name(notebook))
             self._add_run(session, self._name(notebook))
+        self._add_alone([(cell, session) for cell, session in alone if cell in session.cells])
 
     def add_store(self, directory: str) -> None:
         """Add what live sessions have stored in `directory`, a folder of the one they ran in."""
+        self._added.append(lambda gathered: gathered.add_store(directory))
         ran_in = os.path.dirname(os.path.abspath(directory))
         paths = list(notebook_files([ran_in]))
         by_notebook: dict[str, list[_Session]] = {}
@@ -77,7 +85,7 @@ class Gathered:
         alone: list[tuple[Cell, _Session]] = []
         for session in self._sessions(directory):
             self._add_run(session)
-            notebook = notebook_of(session.ran(), paths, ran_in)
+            notebook = notebook_of(session.ran(), paths, ran_in, self.notes.append)
             self._add_modules(session, "" if notebook is None else self._name(notebook))
             if notebook is None:
                 alone += [(cell, session) for cell in session.ran()]
@@ -88,15 +96,22 @@ class Gathered:
             alone += self._add_notebook(found[path], sessions)
         self._add_alone(alone)
 
-    def _sessions(self, directory: str) -> Iterator[_Session]:
-        for session in store.read(directory):
+    def _sessions(self, directory: str, *, erased: bool = False) -> Iterator[_Session]:
+        if directory not in self._stored:
+            self._stored[directory] = list(store.read(directory, erased=erased))
+        for session in self._stored[directory]:
             if isinstance(session, store.UnreadableStore):
                 self._problems.append(Problem(session.path, session.why))
             else:
                 if session.cut_off:
                     self._problems.append(Problem(f"the end of {session.path}", "it is cut off"))
                 cells = list(session.book)
-                yield _Session(session.book, cells, session.measured(), session.covered)
+                covered = {
+                    context: files
+                    for context, files in session.covered.items()
+                    if self._chosen is None or self._chosen(context)
+                }
+                yield _Session(session.book, cells, session.measured(self._chosen), covered)
 
     def _name(self, notebook: Notebook) -> str:
         """What a report calls a notebook."""
@@ -112,12 +127,21 @@ class Gathered:
             for filename, data in session.measured.items():
                 store.merge(measured, filename, data)
         name = self._name(notebook)
-        matched, left = match(notebook, [cell for each in sessions for cell in each.cells])
+        matched: dict[int, list[Cell]] = {}
+        left: list[Cell] = []
+        for session in sessions:
+            of_session, others = match(notebook, session.cells)
+            left += others
+            for number, cells in of_session.items():
+                matched.setdefault(number, []).extend(cells)
         reporter = NotebookReporter(notebook, name, self._cov.exclusions, matched)
         self._problems += [
             Problem(f"{name}, cell {number}", why) for number, why in reporter.problems.items()
         ]
         self._reporters[reporter.filename] = reporter
+        for part in reporter.parts:
+            lines = {reporter.file_line(part, row) for row in part.reporter.unmeasured}
+            self._tell_before(f"{name}, cell {part.place.number}", lines)
         self._put(fold(reporter, measured))
         self._add_contexts(reporter, name, lambda cell: session_of[id(cell)])
         return [(cell, session_of[id(cell)]) for cell in left if cell.filename in measured]
@@ -150,34 +174,40 @@ class Gathered:
                     self._contexts.add(reporter.filename, context, notebook, lines)
 
     def _add_alone(self, alone: Sequence[tuple[Cell, _Session]]) -> None:
-        """Add cells that are in no notebook on disk, each text once."""
-        texts: dict[str, ReportedFile] = {}
-        names: set[str] = set()
+        """Add cells that are in no notebook on disk, each text that a front end's cell had once."""
+        texts: dict[tuple[str, str | None], ReportedFile] = {}
         for cell, session in alone:
             try:
                 analysis = CellAnalysis(cell.translation.python, cell.label, self._cov.exclusions)
             except NotPython as error:
                 self._problems.append(Problem(cell.label, f"it can't be analysed: {error}"))
                 continue
-            while cell.label in names and cell.typed not in texts:
+            while cell.label in self._labels and (cell.typed, cell.id) not in texts:
                 cell.nested += 1
-            reporter = CellReporter(cell, self._cov.base, analysis)
+            before = ran_before(analysis, [cell])
+            reporter = CellReporter(cell, self._cov.base, analysis, before)
             if reporter.is_empty:
                 continue
             covered = reporter.reported(session.measured[cell.filename])
-            known = texts.get(cell.typed)
+            known = texts.get((cell.typed, cell.id))
             if known is not None:
                 covered.name = known.name
             else:
-                texts[cell.typed] = covered
-                names.add(cell.label)
+                texts[cell.typed, cell.id] = covered
+                self._labels.add(cell.label)
                 self._reporters[reporter.filename] = reporter
+                self._tell_before(cell.label, before)
             self._put(covered)
             for context, ran in session.runs(cell.filename):
                 self._contexts.add(covered.name, context, "", partial(reporter.statements, ran))
         if texts:
             cells = "1 cell that ran is" if len(texts) == 1 else f"{len(texts)} cells that ran are"
             self.notes.append(f"{cells} in no notebook on disk, and listed by number")
+
+    def _tell_before(self, name: str, lines: Set[int]) -> None:
+        if lines:
+            listed = ", ".join(map(str, sorted(lines)))
+            self.notes.append(f"{name}: ran before measuring began: {listed}")
 
     @property
     def is_empty(self) -> bool:
@@ -201,8 +231,18 @@ class Gathered:
 
     def use(self) -> list[Problem]:
         """Have `cov` report on what was gathered; return what is not in the report."""
-        results = GatheredResults(self._files.values(), self._contexts, self._reporters)
+        results = GatheredResults(
+            self._files.values(), self._contexts, self._reporters, self._narrowed
+        )
         return self._problems + self._cov.use(results, self._reporters)
+
+    def _narrowed(self, chosen: Chosen) -> Iterable[ReportedFile]:
+        """What the `chosen` contexts ran of what was gathered."""
+        again = Gathered(self._cov, chosen)
+        again._stored = self._stored
+        for add in self._added:
+            add(again)
+        return again._files.values()
 
     def _put(self, file: ReportedFile) -> None:
         known = self._files.setdefault(file.name, file)

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _MARKED = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_IMAGE_OR_LINK = re.compile(r"!?\[([^][]*)\]\([^()\s]*\)")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=\S)([^*]+?)(?<=\S)\1(?![\w*])")
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.I)
+_LONG = 1000  # characters of a heading that is shown as it is written
 _NO_PARAGRAPH = re.compile(r"\s*(?:[-+*>|]|\d+[.)])|\s{4}|\s*$")
 
 
@@ -18,6 +23,24 @@ class Heading:
     number: int
     level: int
     text: str
+
+    @property
+    def spans(self) -> list[tuple[str, bool]]:
+        """The text as it reads, in spans, and whether each is code.
+
+        It is without tags and the marks of emphasis and links, so far as these are not nested.
+        """
+        if len(self.text) > _LONG:
+            return [(self.text, False)]
+        # one of three is text, one the marks around code, and one code
+        text, _, code = (_CODE.split(self.text)[which::3] for which in range(3))
+        plain = [
+            _EMPHASIS.sub(r"\2", _IMAGE_OR_LINK.sub(r"\1", _TAG.sub("", each))) for each in text
+        ]
+        spans = [(plain[0], False)]
+        for inside, after in zip(code, plain[1:], strict=True):
+            spans += [(inside.strip() or inside, True), (after, False)]
+        return [span for span in spans if span[0]]
 
 
 def headings(number: int, markdown: str) -> tuple[Heading, ...]:

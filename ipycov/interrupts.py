@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import _signal  # what `signal` is made of: that makes names of numbers, which takes longer
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -21,9 +21,9 @@ class PutOff:
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        theirs = signal.getsignal(signal.SIGINT)
+        theirs = _signal.getsignal(_signal.SIGINT)
         if callable(theirs):
-            signal.signal(signal.SIGINT, self._note)
+            _signal.signal(_signal.SIGINT, self._note)
             self._theirs = theirs
 
     def __exit__(
@@ -34,7 +34,7 @@ class PutOff:
     ) -> None:
         if self._theirs is None:
             return
-        signal.signal(signal.SIGINT, self._theirs)
+        _signal.signal(_signal.SIGINT, self._theirs)
         if self._came is not None:
             self._theirs(*self._came)
 

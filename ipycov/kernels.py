@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ipycov import coverage_collector, coverage_files
+from ipycov import coverage_beside, coverage_collector, coverage_files
 from ipycov.imports import after_import
+from ipycov.nbval import NbvalCells, is_nbvals
 
 if TYPE_CHECKING:
     from ipycov.results import Measured
@@ -34,7 +35,7 @@ def watch(cov: Any) -> None:
     if parent is not None:
         parent.measure_child(cov)
         return
-    if shell is not None:
+    if shell is not None and not is_nbvals(cov):
         from ipycov.live_data import LiveData
 
         LiveData(cov, shell).attach()
@@ -44,7 +45,7 @@ def watch(cov: Any) -> None:
         kernel.wait_for_compiler(sys.modules[_COMPILERS])
     else:
         after_import(_COMPILERS, kernel.wait_for_compiler)
-    coverage_collector.after_saving(cov, kernel.saved)
+    coverage_collector.after_saving(cov, kernel.when_saved)
     if "COVERAGE_PROCESS_CONFIG" not in os.environ:
         kernel.fold_killed()  # this may be `coverage combine`
     # coverage.py registers its own later and is therefore called before: the data is saved then.
@@ -59,7 +60,8 @@ class _Kernel:
         self._pid = os.getpid()
         self._directory = os.getcwd()
         self._data: Any = None
-        self._saved = False
+        self._beside: coverage_beside.Beside | None = None
+        self._listed = False  # notebooks that never ran
 
     def wait_for_compiler(self, compilers: ModuleType) -> None:
         """Watch the first compiler that compiles a cell."""
@@ -72,23 +74,25 @@ class _Kernel:
 
         compilers.CachingCompiler.cache = cache
 
-    def saved(self, cov: Any) -> None:
-        """Add what coverage.py does not find: notebooks that never ran, and killed kernels'."""
-        if self._saved:
-            return
-        self._saved = True
-        from ipycov.notebook_data import touch_notebooks
+    def when_saved(self, cov: Any) -> None:
+        """Add what coverage.py does not find: notebooks that never ran, and killed kernels'.
 
-        with _told("notebooks under source are not listed"):
-            touch_notebooks(cov)
+        It saves whenever its data is asked for; kernels may be killed after the first time.
+        """
         self.fold_killed()
+        if not self._listed:
+            self._listed = True
+            from ipycov.notebook_data import touch_notebooks
+
+            with _told("notebooks under source are not listed"):
+                touch_notebooks(cov)
 
     def fold_killed(self) -> None:
         """Fold what kernels covered that were killed before they could."""
         data_file = os.path.abspath(str(self._cov.get_option("run:data_file")))
         if not os.path.isdir(os.path.join(os.path.dirname(data_file), ".ipycov", "kernels")):
             return
-        from ipycov.notebook_data import fold_killed_kernels
+        from ipycov.kernel_data import fold_killed_kernels
 
         with _told("what killed kernels covered is left out"):
             fold_killed_kernels(self._cov)
@@ -98,6 +102,7 @@ class _Kernel:
         if os.getpid() != self._pid:
             return
         with _told("what a cell covered is kept in memory only"):
+            self._take_from_beside()
             self._data.keep()
 
     def also_measured(self, measured: Mapping[str, Measured]) -> None:
@@ -105,13 +110,24 @@ class _Kernel:
         with _told("what a cell covered is not in the data"):
             self._data.take(measured)
 
+    def _also_collected(self, found: Mapping[str, set[Any]], arcs: bool) -> None:
+        """Keep what a `Coverage` that a cell has made collects for this one too."""
+        from ipycov.taken import measured_from
+
+        self.also_measured({name: measured_from(each, arcs) for name, each in found.items()})
+
+    def _take_from_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.collect()
+            self._beside.forget_frames()
+
     def is_parent(self) -> bool:
         """Whether it is a kernel that this process was forked from."""
         return self._data is not None and os.getpid() != self._pid
 
     def measure_child(self, cov: Any) -> None:
         """Keep what the child measures with `cov` of the cells, to be folded when it has ended."""
-        from ipycov.notebook_data import KernelData
+        from ipycov.kernel_data import KernelData
 
         data = KernelData(cov, self._data.book, self._directory)
         coverage_collector.put_collected(cov, data.book.__contains__, data.put)
@@ -121,23 +137,34 @@ class _Kernel:
         if self._data is None or os.getpid() != self._pid:
             return
         with _told("the cells of this kernel are not in the data"):
+            self._take_from_beside()
             self._data.fold([self._directory, os.getcwd()])
 
     def _learn_from(self, compiler: Any) -> None:
         from ipycov.cells import CellBook
         from ipycov.compiler import CellCompiler
-        from ipycov.notebook_data import KernelData
+        from ipycov.kernel_data import KernelData
+        from ipycov.tracebacks import Tracebacks
 
         book = CellBook()
         self._data = KernelData(self._cov, book, self._directory)
-        watcher = CellCompiler(book, lambda cell: None, every_text=True)
+        by_nbval = is_nbvals(self._cov)
+        watcher = CellCompiler(
+            book,
+            lambda cell: None,
+            every_text=True,
+            not_cells=NbvalCells(began=by_nbval),
+            run_only_cells=not by_nbval,  # or it would measure in the place of what does already
+        )
         watcher.also_measured = self.also_measured
         watcher.install(compiler)
         coverage_files.always_measure(self._cov, book.__contains__)
         coverage_collector.put_from_now_on(self._cov, self._data.put)
+        self._beside = coverage_beside.Beside(self._cov, self._also_collected, failed=_tell)
         shell = running_shell()
         if shell is not None:
             shell.events.register("post_run_cell", self.cell_ended)
+            Tracebacks(shell).install()
 
 
 def running_shell() -> Any:
@@ -161,4 +188,8 @@ def _told(consequence: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # it is the user's run, and none of ours
-        print(f"ipycov: {consequence}: {type(error).__name__}: {error}", file=sys.stderr)
+        _tell(error, consequence)
+
+
+def _tell(error: Exception, consequence: str = "a cell may not be measured") -> None:
+    print(f"ipycov: {consequence}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ takes common indentation away, joins continued magics, and makes one call out of
 
 from __future__ import annotations
 
+import ast
 import difflib
 import hashlib
 import re
@@ -174,7 +175,7 @@ def _translate_body(typed: list[str], compiled: str | None) -> tuple[list[str], 
         _apply_ipython(stages)
         if compiled is not None:
             stages.become(rows(_without_end(compiled)))
-    return stages.aligned(len(typed)), stages.origin
+    return stages.aligned(len(typed))
 
 
 class _Stages:
@@ -205,14 +206,31 @@ class _Stages:
                 origin.append(self.origin[at] if self.origin else 1)
         self.rows, self.origin = new, origin
 
-    def aligned(self, length: int) -> list[str]:
-        """The rows put where they were typed, blank rows between."""
-        if len(set(self.origin)) < len(self.origin):
-            return self.rows  # a transformer made several rows of one: its own rows must do
+    def aligned(self, length: int) -> tuple[list[str], list[int]]:
+        """The rows put where they were typed, blank rows between, and where each was typed.
+
+        Where a transformer made several rows of one, they are put together on it, if they can be;
+        else its own rows must do.
+        """
         out = [""] * length
         for row, number in zip(self.rows, self.origin, strict=True):
-            out[number - 1] = row
-        return out
+            above = out[number - 1]
+            if not above.strip():
+                out[number - 1] = row
+            elif row.strip():
+                out[number - 1] = f"{above}; {row.lstrip()}"
+        if len(set(self.origin)) < len(self.origin) and _statements(out) != _statements(self.rows):
+            return self.rows, list(range(1, len(self.rows) + 1))
+        return out, self.origin
+
+
+def _statements(rows: list[str]) -> int:
+    """How many statements a text has, those in others too; -1 where it is no Python."""
+    try:
+        tree = ast.parse("\n".join(rows))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return -1
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(tree))
 
 
 def _changes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:

@@ -9,8 +9,9 @@ from html import escape
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from coverage.results import Analysis, Numbers
+from coverage.results import Analysis
 
+from ipycov.summary import total_of
 from ipycov.view import Shown, markdown_row, markdown_table, markdown_text, plural, visible
 
 _BAR = "rgba(46,125,50,.3)"
@@ -66,9 +67,8 @@ class LiveView:
         """
         states = states or {}
         rows = []
-        total = Numbers()
+        total = total_of(analysis.numbers for analysis in analyses.values())
         for name, analysis in analyses.items():
-            total += analysis.numbers
             rows.append(self._row(name, analysis, states.get(name, ""), name in ran))
         change = self._change(total.pc_covered if analyses else None)
         figures = _figures(total, change) if analyses else "nothing was measured yet"

@@ -43,6 +43,11 @@ _NO_TOOL_ID = (
 )
 
 
+_THEIRS_MEASURES = (
+    "a coverage.Coverage measures that a cell started with other options of ipycov; stop it first"
+)
+
+
 class CannotMeasure(IPyCovError):
     """A cell can't be measured; the message says why."""
 
@@ -59,13 +64,15 @@ class KnownCells:
 class Measurement:
     """One `coverage.Coverage` that is started and stopped around cells.
 
-    `unreported` is what was measured and no report has read yet.
+    `unreported` is what was measured and no report has read yet. `failed` is told of errors of
+    ipycov's own where they would be those of the user's code.
 
     Raises `coverage.exceptions.ConfigError` for options or a config file that coverage.py refuses.
     """
 
     options: Options
     cells: KnownCells
+    failed: Callable[[Exception], None] | None = None
     unreported: list[Taken] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -76,6 +83,8 @@ class Measurement:
         # Contexts are the cells; subprocesses and the like are patched by the user's own runs.
         for option, nothing in (("dynamic_context", None), ("context", None), ("patch", [])):
             self.coverage.set_option(f"run:{option}", nothing)
+        # Cells change directory; reports name files from where the session began in any case.
+        self.coverage.set_option("run:relative_files", False)
         # coverage.py's own ways with processes write data files where the cell runs.
         self.coverage.set_option("run:sigterm", False)
         libraries = [x for x in self._option("concurrency") or [] if x != "multiprocessing"]
@@ -89,11 +98,14 @@ class Measurement:
         self.branch = bool(self._option("branch"))
         self._begun = False
         self._suspended = False
+        self._resting = False  # suspended, and without its tool id
         self._halted = False
         self._thread_trace: Any = None
         self._threads_theirs: Any = None
         self.displaced = False  # whether another trace function took the place of coverage.py's
         self._threads_before: set[int | None] = set()
+        self._beside: coverage_beside.Beside | None = None
+        self._below: coverage_beside.Below | coverage_beside.Beside | None = None
         self._code = coverage_monitoring.MonitoredCode()
 
     @property
@@ -180,6 +192,8 @@ class Measurement:
         touched: set[str] = set()
         try:
             touched = self._take()
+            if self._beside is not None:
+                self._beside.forget_frames()
             self._context = ""
             if self._uses_monitoring:
                 self._code.keep(self.coverage)
@@ -207,7 +221,7 @@ class Measurement:
         """Go on in a process that was forked, without what the parent keeps."""
         coverage_tracers.after_fork(self.coverage)
         self.switch(self._context)
-        self._pending, self._new, self.unreported, self._touched = [], [], [], set()
+        self._forget()
 
     def unlock(self) -> None:
         """Let go of every lock: this process ends, and whoever holds one never goes on."""
@@ -231,6 +245,17 @@ class Measurement:
             self._context = before
         return set(names)
 
+    @property
+    def measures_threads(self) -> bool:
+        """Whether it goes on to measure threads, though it was stopped."""
+        return self._suspended and not self._resting
+
+    def erase(self) -> None:
+        """Forget what was measured so far."""
+        self._collect()
+        self._forget()
+        self._data.erase()
+
     def close(self) -> None:
         """End measuring for good; the data can still be read."""
         if self._suspended and coverage.Coverage.current() is self.coverage:
@@ -238,11 +263,32 @@ class Measurement:
             self._end()
         if not self._suspended:
             coverage_tracers.let_go(self.coverage)
+            if self._uses_monitoring:
+                coverage_monitoring.forget_callbacks()
+
+    def _forget(self) -> None:
+        self._pending, self._new, self.unreported, self._touched = [], [], [], set()
 
     def _take(self) -> set[str]:
-        self._add(coverage_collector.take(self.coverage))
+        self._collect()
         touched, self._touched = self._touched, set()
         return touched
+
+    def _collect_before_another_stops(self) -> None:
+        try:
+            self._collect()
+        except Exception as error:  # it is the user's call that stops it
+            if self.failed is None:
+                raise
+            self.failed(error)
+
+    def _collect(self) -> None:
+        found = coverage_collector.take(self.coverage)
+        self._add(found)
+        if self._below is not None and found:
+            self._below.give(found, self.branch)
+        if self._beside is not None:
+            self._beside.collect()
 
     def _add(self, files: dict[str, set[Any]]) -> None:
         if files:
@@ -255,7 +301,7 @@ class Measurement:
     def _share(self, found: Mapping[str, set[Any]], arcs: bool) -> None:
         """Take what a `Coverage` has collected that a cell started, and that is ours to measure."""
         files = {
-            name: each
+            coverage_files.filename_in_data(self.coverage, name): each
             for name, each in found.items()
             if each and coverage_files.would_measure(self.coverage, name)
         }
@@ -282,8 +328,19 @@ class Measurement:
             coverage_collector.prepare(self.coverage)  # now it has what decides on files
             coverage_tracers.free_tracers(self.coverage)
             coverage_files.always_measure(self.coverage, self.cells.is_cell)
-            coverage_beside.measure_beside(self.coverage, self._share)
+            self._beside = coverage_beside.Beside(
+                self.coverage,
+                self._share,
+                lambda: not self._suspended,
+                self.failed,
+                ours=True,
+            )
             self._begun = True
+        if coverage_beside.one_collects_for_another():
+            raise CannotMeasure(_THEIRS_MEASURES)
+        self._below = coverage_beside.below_one_to_start()
+        if self._below is not None:
+            self._below.begin(self._collect_before_another_stops)
         try:
             self.coverage.start()
         except (ValueError, RuntimeError) as error:
@@ -295,6 +352,7 @@ class Measurement:
                 self._thread_trace = threading.gettrace()
                 self._leave_threads_to_others()
                 return
+            coverage_monitoring.loosen_locks(self.coverage)
             if self.branch:
                 coverage_monitoring.know_multiline_statements(
                     self.coverage, self.cells.multiline_map
@@ -305,16 +363,28 @@ class Measurement:
             raise
 
     def _go_on(self) -> None:
-        if self._uses_monitoring and coverage_monitoring.is_monitoring(self.coverage):
-            self._suspended = False
-            coverage_monitoring.look_on(self.coverage)
+        if self._resting:
+            try:
+                coverage_monitoring.go_on(self.coverage)
+            except (ValueError, RuntimeError) as error:
+                raise CannotMeasure(_NO_TOOL_ID) from error
+            self._resting = self._suspended = False
             return
+        beside = self._beside
         if coverage.Coverage.current() is not self.coverage:
-            raise CannotMeasure("a coverage.Coverage that a cell started is measuring")
+            if beside is None or not beside.collecting:
+                raise CannotMeasure(_THEIRS_MEASURES)
+            beside.collect(shared=False)
+            self._suspended = False
+            if sys.version_info >= (3, 12):
+                sys.monitoring.restart_events()  # it may tell each line only once
+            return
         if sys.gettrace() is not None and not _is_coverages(sys.gettrace()):
             raise CannotMeasure(
                 f"another tool traces this cell and the core {self.core!r} can't run beside it"
             )
+        if beside is not None:
+            beside.go_on()
         # The function that coverage.py has each new thread start with does it for this one.
         self._threads_theirs = _not_coverages(threading.gettrace())
         sys.settrace(self._thread_trace)
@@ -330,6 +400,9 @@ class Measurement:
     def _end(self) -> None:
         if coverage.Coverage.current() is not self.coverage:
             self._suspended = True
+            if self._uses_monitoring and coverage_monitoring.is_monitoring(self.coverage):
+                self._resting = True
+                coverage_monitoring.rest(self.coverage)
             return
         trace, for_threads = sys.gettrace(), threading.gettrace()
         self.coverage.stop()
@@ -342,7 +415,10 @@ class Measurement:
 
     def _other_threads_run(self) -> bool:
         known = {*self._threads_before, threading.get_ident()}
-        return any(thread.ident not in known for thread in threading.enumerate())
+        try:
+            return any(thread.ident not in known for thread in threading.enumerate())
+        except Exception:  # a cell has put something else in its place
+            return False
 
     def _choose_core(self) -> bool:
         """Have coverage.py use the core that is chosen; tell if it is sys.monitoring."""

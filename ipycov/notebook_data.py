@@ -3,7 +3,8 @@
 For each notebook whose cells ran, a data file holds
 
 - the notebook itself, its lines those of the `.ipynb` file as it was then;
-- a record of each cell's own lines, named by the notebook and a digest of the cell's text;
+- a record of each cell's own lines, named by the notebook and a digest of the cell's text, with
+  which it is of the cells that have that text from the second on;
 - a record of the layout that the first has its line numbers from.
 
 A report on a notebook that is laid out as it was takes the first. One that has been saved with
@@ -17,38 +18,35 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from coverage import CoverageData
 from coverage.exceptions import CoverageException, NotPython
 
-from ipycov import coverage_collector, coverage_files, store
+from ipycov import coverage_collector, coverage_files
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
 from ipycov.errors import CannotReport
-from ipycov.finding import notebook_files, notebook_of
+from ipycov.finding import is_copy, notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, Part, match
 from ipycov.lines import digest
 from ipycov.notebooks import Notebook
 from ipycov.plugin import NAME
 from ipycov.reporters import CellReporter
-from ipycov.results import Measured, in_context
-from ipycov.store import DIRECTORY, Store, StoredSession, UnreadableStore, keep_texts, merge
-from ipycov.taken import measured_from
+from ipycov.results import Measured
+from ipycov.store import StoredSession, keep_texts
 
 #: The names of records: of a cell, of one whose magic ran its body as Python, and of a layout.
-RECORD = re.compile(r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<digest>[0-9a-f]+)", re.S)
+RECORD = re.compile(
+    r"(?P<notebook>.*)#(?P<kind>cell|python|layout)=(?P<key>[0-9a-f]+(?:-\d+)?)", re.S
+)
 #: The names of cells that are in no notebook.
 ALONE = re.compile(
     r"(?P<place>.*):In\[(?P<count>\d+)\](?:\.(?P<nested>\d+))?#(?P<digest>[0-9a-f]+)", re.S
 )
 _ALL = Exclusions("", "")
-
-#: What coverage.py adds to the name of a data file for what was in it, and skips equals by.
-_HASH = re.compile(r"\.H\w+h$")
 
 #: What was covered, by context and by filename.
 Covered = dict[str, dict[str, Measured]]
@@ -56,119 +54,8 @@ Covered = dict[str, dict[str, Measured]]
 
 def layout(notebook: Notebook) -> str:
     """What tells where the lines of a notebook's cells stand in its file."""
-    stands = repr([(digest(cell.text), cell.file_lines) for cell in notebook.cells])
+    stands = repr([(cell.digest, cell.file_lines) for cell in notebook.cells])
     return hashlib.sha1(stands.encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-class KernelData:
-    """What a kernel covers that `cov` measures: kept cell by cell, folded when it has ended.
-
-    `book` holds its cells; `directory` is where it runs.
-    """
-
-    def __init__(self, cov: Any, book: CellBook, directory: str) -> None:
-        self._cov = cov
-        self.book = book
-        self._covered: Covered = {}
-        self._said: set[str] = set()
-        self._directory = directory
-        self._begin()
-
-    def _begin(self) -> None:
-        """Begin a file for this process, which none of the cells is in yet."""
-        self._pid = os.getpid()
-        self._known: set[int] = set()
-        self._store = Store(_kernels_of(self._cov), ran_in=self._directory)
-
-    def keep(self) -> None:
-        """Take what was covered since the last time out of `cov`, and write it down."""
-        found = coverage_collector.take(self._cov)
-        branch = bool(self._cov.get_option("run:branch"))
-        self._keep({name: measured_from(lines, branch) for name, lines in found.items()})
-
-    def take(self, measured: Mapping[str, Measured]) -> None:
-        """Keep what another has measured here, of what `cov` measures."""
-        branch = bool(self._cov.get_option("run:branch"))
-        files = {}
-        for name, data in measured.items():
-            if coverage_files.would_measure(self._cov, name):
-                arcs = data.arcs if data.arcs is not None else {(-1, line) for line in data.lines}
-                files[name] = Measured(set(data.lines), set(arcs) if branch else None, -1)
-        self._keep(files)
-
-    def put(self, data: CoverageData, found: Mapping[str, Any], arcs: bool) -> None:
-        """Put lines, or arcs, into `data`, and keep those of cells, which are none of its files.
-
-        coverage.py may save at any time: at a SIGTERM, in a child, before `os._exit`.
-        """
-        cells = {name: set(each) for name, each in found.items() if name in self.book}
-        if others := {name: each for name, each in found.items() if name not in cells}:
-            (data.add_arcs if arcs else data.add_lines)(others)
-        self._keep({name: measured_from(each, arcs) for name, each in cells.items()})
-
-    def _keep(self, files: dict[str, Measured]) -> None:
-        if os.getpid() != self._pid:
-            self._begin()
-        context = coverage_collector.context_of(self._cov)
-        for name, data in files.items():
-            merge(self._covered.setdefault(context, {}), name, data)
-        new = [cell for cell in self.book if id(cell) not in self._known]
-        try:
-            self._store.add(new, context, files)
-        except OSError as error:
-            self._say(f"what cells cover is kept in memory only: {error}")
-        else:
-            self._known |= {id(cell) for cell in new}
-
-    def _say(self, message: str) -> None:
-        if message not in self._said:
-            self._said.add(message)
-            print(f"ipycov: {message}", file=sys.stderr)
-
-    def fold(self, directories: Sequence[str]) -> None:
-        """Write all of it to the data file that `cov` has saved, cells as their notebooks.
-
-        `directories` are where the kernel ran.
-        """
-        path = self._cov.get_data().data_filename()
-        tracers: dict[str, str] = {}
-        if os.path.exists(path):
-            data = CoverageData(basename=path)
-            data.read()
-            for context, files in _by_context(data).items():
-                for filename, measured in files.items():
-                    merge(self._covered.setdefault(context, {}), filename, measured)
-            tracers = {name: data.file_tracer(name) or "" for name in data.measured_files()}
-            coverage_collector.close(data)
-        target = _HASH.sub("", path)
-        write_folded(self._cov, self._covered, self.book, directories, target, tracers)
-        if target != path and os.path.exists(path):
-            os.unlink(path)
-        self._store.remove()
-
-
-def fold_killed_kernels(cov: Any) -> None:
-    """Write data files of what kernels covered that were killed before they could."""
-    directory = _kernels_of(cov)
-    if not os.path.isdir(directory):
-        return
-    for session in store.read(directory):
-        if isinstance(session, UnreadableStore):
-            print(f"ipycov: {session}", file=sys.stderr)
-        elif not session.lives():
-            if session.cut_off:
-                print(
-                    f"ipycov: the end of {session.path} is left out: it is cut off", file=sys.stderr
-                )
-            path = f"{os.path.abspath(str(cov.get_option('run:data_file')))}.{session.name}"
-            write_folded(cov, session.covered, session.book, [session.ran_in], path, {})
-            Path(session.path).unlink(missing_ok=True)
-
-
-def _kernels_of(cov: Any) -> str:
-    """Where kernels that `cov` measures, or that write beside its data, keep what they cover."""
-    data_file = os.path.abspath(str(cov.get_option("run:data_file")))
-    return os.path.join(os.path.dirname(data_file), DIRECTORY, "kernels")
 
 
 def write_folded(
@@ -186,15 +73,11 @@ def write_folded(
 
     def from_here(filename: str) -> str:
         """What the data calls a file that the kernel, with `relative_files`, had from its own."""
-        ours = filename in book or tracers.get(filename) == NAME
-        if ours or os.path.isabs(filename):
+        if filename in book or tracers.get(filename) == NAME:
             return filename
         return name(os.path.join(directories[0], filename))
 
-    covered = {
-        context: {from_here(filename): data for filename, data in files.items()}
-        for context, files in covered.items()
-    }
+    covered = _renamed(covered, from_here)
     renamed = {from_here(filename): tracer for filename, tracer in tracers.items()}
     folding = _Folding(
         name,
@@ -220,12 +103,16 @@ def combine(session: StoredSession, directory: str, data_file: str, cov: Any) ->
     """
     ran_in = os.path.dirname(os.path.abspath(directory))
     data_directory = os.path.dirname(os.path.abspath(data_file))
-    folding = _Folding(_naming(cov, data_directory), data_directory, lambda notebook: True)
+    name = _naming(cov, data_directory)
+    folding = _Folding(name, data_directory, lambda notebook: True)
+    covered = _renamed(
+        session.covered, lambda filename: filename if filename in session.book else name(filename)
+    )
     target = CoverageData(basename=data_file)
     try:
         target.read()
         new = CoverageData(no_disk=True)
-        folding.fold(session.covered, new, session.book, [ran_in])
+        folding.fold(covered, new, session.book, [ran_in])
         if target.measured_files() and new.measured_files() and target.has_arcs() != new.has_arcs():
             which = "has branches and the session lines only"
             which = which if target.has_arcs() else "has lines only and the session branches"
@@ -238,18 +125,11 @@ def combine(session: StoredSession, directory: str, data_file: str, cov: Any) ->
         coverage_collector.close(target)
 
 
-def _by_context(data: CoverageData) -> Covered:
-    """What a data file has, by context and filename."""
-    covered: Covered = {}
-    for context in sorted(data.measured_contexts()):
-        with in_context(data, context):
-            files = {name: measured_in(data, name) for name in data.measured_files()}
-        covered[context] = {name: measured for name, measured in files.items() if measured.lines}
-    # files of which nothing ran
-    listed = {name for files in covered.values() for name in files}
-    for name in data.measured_files() - listed:
-        covered.setdefault("", {})[name] = Measured(set(), set() if data.has_arcs() else None, -1)
-    return covered
+def _renamed(covered: Covered, name: Callable[[str], str]) -> Covered:
+    return {
+        context: {name(filename): data for filename, data in files.items()}
+        for context, files in covered.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -269,16 +149,22 @@ class _Folding:
     ) -> None:
         """Write to `new` what was covered, each cell of `book` as part of its notebook.
 
-        The notebook is looked for in `places`, the first of which is where the kernel ran.
+        The notebook is looked for in `places`, the first of which is where the kernel ran. What its
+        cells had defined before anything was measured has run, though no line of it was seen to.
         """
         measured = {name for files in covered.values() for name in files}
         cells = [cell for cell in book if cell.filename in measured]
+        before = [cell for cell in book if cell.defined is not None]
         # cells that a child only knows tell which notebook it is too
-        notebook = notebook_of(list(book), notebook_files(places), places[0]) if cells else None
+        notebook = (
+            notebook_of(list(book), notebook_files(places), places[0], _tell) if cells else None
+        )
         alone, reporter, name = cells, None, ""
         parts: dict[str, list[Part]] = {}  # several where cells of the notebook have the same text
         if notebook is not None:
-            matched, alone = match(notebook, cells)
+            ran = {*cells, *before}
+            matched, left = match(notebook, [cell for cell in book if cell in ran])
+            alone = [cell for cell in left if cell.filename in measured]
             if not self.wanted(notebook):
                 alone, notebook = [], None
             else:
@@ -289,11 +175,12 @@ class _Folding:
                         parts.setdefault(cell.filename, []).append(part)
         place = self.name(notebook.path if notebook is not None else places[0])
         alone_reporters = dict(_reporters(alone))
+        branch = any(data.arcs is not None for files in covered.values() for data in files.values())
         for context, files in covered.items():
             if not files:
                 continue
             new.set_context(context or None)
-            sink = _Sink(new)
+            sink = _Sink(new, branch=branch)
             for filename, data in files.items():
                 if filename in parts and reporter is not None:
                     for part in parts[filename]:
@@ -306,25 +193,40 @@ class _Folding:
                 elif filename not in book:
                     sink.add(filename, data.lines, data.arcs)
             if reporter is not None:
-                arcs = None if all(data.arcs is None for data in files.values()) else ()
-                sink.add(name, (), arcs, ours=True)
-                sink.add(f"{name}#layout={layout(reporter.notebook)}", (), arcs, ours=True)
+                sink.add(name, (), None, ours=True)
+                sink.add(f"{name}#layout={layout(reporter.notebook)}", (), None, ours=True)
             sink.flush()
+        if reporter is not None:
+            for cell in before:
+                defined = cell.defined or frozenset()
+                for part in parts.get(cell.filename, ()):
+                    new.set_context(cell.label)
+                    sink = _Sink(new, branch=branch)
+                    rows = part.reporter.analysis.ran_before(defined.__contains__)
+                    _add_rows(sink, name, reporter, part, cell, rows, None)
+                    sink.flush()
         try:
             keep_texts(alone, self.directory)
         except OSError as error:
             print(f"ipycov: no report has the cells in no notebook: {error}", file=sys.stderr)
 
 
+def _tell(message: str) -> None:
+    print(f"ipycov: {message}", file=sys.stderr)
+
+
 def touch_notebooks(cov: Any) -> None:
-    """List the notebooks under the directories of `source`, whether anything of them ran."""
+    """List the notebooks under the directories of `source`, whether anything of them ran.
+
+    Executed copies of others are left out: what ran is what they were made from.
+    """
     data = cov.get_data()
-    name = _naming(cov, os.path.dirname(os.path.abspath(data.data_filename())))
-    arcs = () if cov.get_option("run:branch") else None
-    sink = _Sink(data)
+    directory = os.path.dirname(os.path.abspath(data.data_filename()))
+    name = _naming(cov, directory)
+    sink = _Sink(data, branch=bool(cov.get_option("run:branch")))
     for path in notebook_files(coverage_files.source_directories(cov)):
-        if coverage_files.measures_notebook(cov, path):
-            sink.add(name(path), (), arcs, ours=True)
+        if coverage_files.measures_notebook(cov, path) and not is_copy(path, [directory]):
+            sink.add(name(path), (), None, ours=True)
     sink.flush()
 
 
@@ -352,13 +254,25 @@ def _add_part(
     """Add what ran of one cell of the notebook that the data calls `name`."""
     cell = next(cell for cell in part.ran if cell.filename == filename)
     covered = CellReporter(cell, "", part.reporter.analysis).reported(data)
+    _add_rows(sink, name, reporter, part, cell, covered.lines, covered.arcs)
+
+
+def _add_rows(
+    sink: _Sink,
+    name: str,
+    reporter: NotebookReporter,
+    part: Part,
+    cell: Cell,
+    rows: Set[int],
+    arcs: Set[Arc] | None,
+) -> None:
+    """Add rows of a cell that ran, and arcs between them, to its record and to its notebook's."""
     kind = "python" if cell.python_body else "cell"
-    sink.add(f"{name}#{kind}={digest(cell.typed)}", covered.lines, covered.arcs, ours=True)
-    lines = {reporter.file_line(part, row) for row in covered.lines}
-    arcs = None
-    if covered.arcs is not None:
-        arcs = {reporter.file_arc(part, arc) for arc in covered.arcs}
-    sink.add(name, lines, arcs, ours=True)
+    key = reporter.notebook.keys[part.place.number]
+    sink.add(f"{name}#{kind}={key}", rows, arcs, ours=True)
+    lines = {reporter.file_line(part, row) for row in rows}
+    in_file = None if arcs is None else {reporter.file_arc(part, arc) for arc in arcs}
+    sink.add(name, lines, in_file, ours=True)
 
 
 def _reporters(cells: Iterable[Cell]) -> Iterator[tuple[str, CellReporter]]:
@@ -378,10 +292,15 @@ def measured_in(data: CoverageData, filename: str) -> Measured:
 
 
 class _Sink:
-    """What is to be put into `new` in one context; each call of coverage.py's is a transaction."""
+    """What is to be put into `new` in one context; each call of coverage.py's is a transaction.
 
-    def __init__(self, new: CoverageData) -> None:
+    Where `branch` tells that the data is to have arcs, lines that have none are entered from
+    nowhere: some cells may have been measured for lines only.
+    """
+
+    def __init__(self, new: CoverageData, *, branch: bool) -> None:
         self._new = new
+        self._branch = branch
         self._lines: dict[str, set[int]] = {}
         self._arcs: dict[str, set[Arc]] = {}
         self._ours: set[str] = set()
@@ -390,10 +309,10 @@ class _Sink:
         self, name: str, lines: Iterable[int], arcs: Iterable[Arc] | None, *, ours: bool = False
     ) -> None:
         """Add what ran of a file, which is `ours` to report on or not."""
-        if arcs is None:
+        if not self._branch:
             self._lines.setdefault(name, set()).update(lines)
         else:
-            found = set(arcs)
+            found = set(arcs or ())
             in_arcs = {line for arc in found for line in arc}
             # a line that was left by an exception has no arc but the one that entered it
             found.update((-1, line) for line in lines if line not in in_arcs)

@@ -17,7 +17,6 @@ from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell
 from ipycov.errors import BadNotebook
 from ipycov.folding import NotebookReporter
-from ipycov.lines import digest
 from ipycov.notebook_data import ALONE, RECORD, layout, measured_in
 from ipycov.notebooks import Notebook
 from ipycov.reporters import StoredCellReporter
@@ -49,7 +48,7 @@ class _Unreadable(FileReporter):
 
 @dataclass
 class _Recorded:
-    """What a data file records of one notebook: its layouts and its cells' own data by digest.
+    """What a data file records of one notebook: its layouts and its cells' own data by their keys.
 
     `names` are those of the records of cells.
     """
@@ -128,8 +127,12 @@ class NotebookFiles:
         count, nested = int(found["count"]), int(found["nested"] or 0)
         cell = Cell(filename, typed, count=count, nested=nested)
         analysis = CellAnalysis(cell.translation.python, cell.label, self._exclusions())
-        place = coverage_files.relative_filename(found["place"])
-        return StoredCellReporter(cell, filename, f"{place}:{cell.label}", analysis)
+        called = f"{coverage_files.relative_filename(found['place'])}:{cell.label}"
+        named = filename.rpartition("#")[0]
+        alike = sorted(name for name in cells if name.rpartition("#")[0] == named)
+        if filename in alike[1:]:  # kernels have run different cells under one number
+            called += f" ({alike.index(filename) + 1})"
+        return StoredCellReporter(cell, filename, called, analysis)
 
     def _live_cell(self, filename: str) -> FileReporter:
         reporter = live_data.reporter(self._cov, self._shell, filename)
@@ -143,12 +146,12 @@ class NotebookFiles:
         data = self._cov.get_data()
         for found in self._records_for(filename):
             if found["kind"] == "layout":
-                recorded.layouts.add(found["digest"])
+                recorded.layouts.add(found["key"])
                 continue
-            merge(recorded.cells, found["digest"], measured_in(data, found.string))
-            recorded.names.setdefault(found["digest"], []).append(found.string)
+            merge(recorded.cells, found["key"], measured_in(data, found.string))
+            recorded.names.setdefault(found["key"], []).append(found.string)
             if found["kind"] == "python":
-                recorded.python.add(found["digest"])
+                recorded.python.add(found["key"])
         return recorded
 
     def _records_for(self, filename: str) -> list[re.Match[str]]:
@@ -190,20 +193,21 @@ class _StoredNotebook(NotebookReporter):
         self, notebook: Notebook, name: str, exclusions: Exclusions, recorded: _Recorded
     ) -> None:
         ran = {
-            place.number: [Cell("", place.text, python_body=digest(place.text) in recorded.python)]
+            place.number: [Cell("", place.text, python_body=key in recorded.python)]
             for place in notebook.cells
-            if digest(place.text) in recorded.cells
+            if (key := notebook.keys[place.number]) in recorded.cells
         }
         super().__init__(notebook, name, exclusions, ran)
         self._recorded = recorded
         self.say_missing: Callable[[str], None] | None = None
+        self._of_data = False  # whether the next arcs are those of the data
         self.moved = bool(recorded.layouts) and recorded.layouts != {layout(notebook)}
-        here = {digest(place.text) for place in notebook.cells}
-        self.stale = len(recorded.cells.keys() - here)
+        self.stale = len(recorded.cells.keys() - set(notebook.keys.values()))
 
     def translate_lines(self, lines: Iterable[int]) -> set[int]:
         if self.moved:
             lines = self._put_together().lines
+            self._of_data = True
         executed = super().translate_lines(lines)
         say, self.say_missing = self.say_missing, None
         if say is not None:  # a report analyses it now: it is not left out
@@ -212,19 +216,15 @@ class _StoredNotebook(NotebookReporter):
         return executed
 
     def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
-        arcs = set(arcs)
-        if self.moved:
-            # coverage.py translates twice: what the data says, and what came of that
-            together = self._put_together().arcs or set()
-            first = super().translate_arcs(together)
-            return super().translate_arcs(arcs) if arcs >= _without_self(first) else first
-        return super().translate_arcs(arcs)
+        # coverage.py translates the lines, the arcs of the data, and then what came of those
+        of_data, self._of_data = self._of_data, False
+        return super().translate_arcs(self._put_together().arcs or () if of_data else arcs)
 
     def contexts(self, by_line: Callable[[str], dict[int, list[str]]]) -> dict[int, list[str]]:
         """The contexts of its lines, put together from what `by_line` tells of each record."""
         found: dict[int, set[str]] = {}
         for part in self.parts:
-            for name in self._recorded.names.get(digest(part.place.text), ()):
+            for name in self._recorded.names.get(self.notebook.keys[part.place.number], ()):
                 for row, contexts in by_line(name).items():
                     found.setdefault(self.file_line(part, row), set()).update(contexts)
         return {line: sorted(contexts) for line, contexts in found.items()}
@@ -233,12 +233,8 @@ class _StoredNotebook(NotebookReporter):
         lines: set[int] = set()
         arcs: set[Arc] = set()
         for part in self.parts:
-            measured = self._recorded.cells.get(digest(part.place.text))
+            measured = self._recorded.cells.get(self.notebook.keys[part.place.number])
             if measured is not None:
                 lines |= {self.file_line(part, row) for row in measured.lines}
                 arcs |= {self.file_arc(part, arc) for arc in measured.arcs or ()}
         return ReportedFile(self.filename, lines, arcs, self.filename, -1)
-
-
-def _without_self(arcs: Iterable[Arc]) -> set[Arc]:
-    return {(start, end) for start, end in arcs if start != end}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from json.decoder import JSONDecodeError, JSONDecoder
@@ -14,6 +16,8 @@ from ipycov.errors import BadNotebook
 from ipycov.headings import Heading, headings
 from ipycov.lines import digest, rows
 
+#: What nbconvert adds to the name of a notebook for what it has executed.
+CONVERTED = ".nbconvert.ipynb"
 _SPACE = " \t\r\n"
 
 
@@ -23,13 +27,14 @@ class NotebookCell:
 
     `number` is its 1-based place among all cells of the notebook, `id` its nbformat id, None
     where it has none, `text` its source, `file_lines[i]` the line of the file that holds row
-    i + 1 of it.
+    i + 1 of it, `tags` those of its metadata.
     """
 
     number: int
     id: str | None
     text: str
     file_lines: tuple[int, ...]
+    tags: frozenset[str] = frozenset()
 
     @cached_property
     def digest(self) -> str:
@@ -43,8 +48,9 @@ class Notebook:
 
     `language` is the language of its kernel in lower case, empty where the file does not tell.
     `copy_of` is the path of the notebook that it says it is a runner's executed copy of, as
-    papermill's outputs do; empty where it does not say so. `has_times` tells that a cell has the
-    times of its execution, which nbclient writes into what it has executed.
+    papermill's outputs do, or nbconvert's by their names; empty where it does not say so.
+    `has_times` tells that a cell has the times of its execution, which nbclient writes into what it
+    has executed.
     `headings` are those of its markdown cells.
     """
 
@@ -60,6 +66,20 @@ class Notebook:
     def is_python(self) -> bool:
         """Whether its code cells hold Python, which a notebook that does not tell is taken for."""
         return self.language in ("", "python", "python3", "ipython")
+
+    @cached_property
+    def keys(self) -> dict[int, str]:
+        """What tells each cell from the others, by its number.
+
+        It is the digest of its text, with which it is of the cells that have it from the second on.
+        """
+        keys: dict[int, str] = {}
+        texts: Counter[str] = Counter()
+        for cell in self.cells:
+            texts[cell.digest] += 1
+            which = texts[cell.digest]
+            keys[cell.number] = cell.digest + (f"-{which}" if which > 1 else "")
+        return keys
 
     @cached_property
     def keeps_lines(self) -> bool:
@@ -103,9 +123,13 @@ def read(path: str) -> Notebook:
     except UnicodeDecodeError as error:
         raise BadNotebook(f"{path} is not a notebook: it is not UTF-8 text") from error
     try:
-        return parse(text, path)
+        notebook = parse(text, path)
     except (ValueError, RecursionError) as error:  # of JSON, or of a number too long to read
         raise BadNotebook(f"{path} is not a notebook: {error}") from error
+    converted = path.removesuffix(CONVERTED) + ".ipynb"
+    if path.endswith(CONVERTED) and os.path.isfile(converted):
+        return replace(notebook, copy_of=os.path.abspath(converted))
+    return notebook
 
 
 def parse(text: str, path: str) -> Notebook:
@@ -122,7 +146,7 @@ def parse(text: str, path: str) -> Notebook:
         path,
         tuple(document.cells),
         *_kernel(metadata),
-        copy_of=_at(metadata, "papermill", "input_path"),
+        copy_of=_input_of_papermill(metadata),
         has_times=document.has_times,
         headings=tuple(document.headings),
     )
@@ -131,6 +155,12 @@ def parse(text: str, path: str) -> Notebook:
 def _kernel(metadata: Any) -> tuple[str, str]:
     language = _at(metadata, "kernelspec", "language") or _at(metadata, "language_info", "name")
     return (language or _at(metadata, "language")).lower(), _at(metadata, "kernelspec", "name")
+
+
+def _input_of_papermill(metadata: Any) -> str:
+    """The notebook that papermill was given, where it has not written to that one itself."""
+    given, written = (_at(metadata, "papermill", f"{name}_path") for name in ("input", "output"))
+    return "" if os.path.normpath(given) == os.path.normpath(written) else given
 
 
 def _at(value: Any, *keys: str) -> str:
@@ -295,7 +325,11 @@ class _Document:
         self.has_times |= isinstance(metadata, dict) and "execution" in metadata
         if values.get("cell_type") == "code":
             id = values.get("id")
-            self.cells.append(_code_cell(self._number, id if isinstance(id, str) else None, source))
+            self.cells.append(
+                _code_cell(
+                    self._number, id if isinstance(id, str) else None, source, _tags(metadata)
+                )
+            )
         else:
             text = "".join(part for part, _ in source)
             level = values.get("level")
@@ -306,7 +340,16 @@ class _Document:
         return end
 
 
-def _code_cell(number: int, id: str | None, source: list[tuple[str, int]]) -> NotebookCell:
+def _tags(metadata: Any) -> frozenset[str]:
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    if not isinstance(tags, list):
+        return frozenset()
+    return frozenset(tag for tag in tags if isinstance(tag, str))
+
+
+def _code_cell(
+    number: int, id: str | None, source: list[tuple[str, int]], tags: frozenset[str]
+) -> NotebookCell:
     """A cell of parts of source, each with the line of the file that it starts on."""
     text = "".join(part for part, _ in source)
     file_lines: list[int] = []
@@ -316,4 +359,4 @@ def _code_cell(number: int, id: str | None, source: list[tuple[str, int]]) -> No
         file_lines += [line] * starts
         open_row = not part.endswith("\n")
     file_lines += [file_lines[-1] if file_lines else 1] * (len(rows(text)) - len(file_lines))
-    return NotebookCell(number, id, text, tuple(file_lines))
+    return NotebookCell(number, id, text, tuple(file_lines), tags)

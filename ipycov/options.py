@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,3 +57,8 @@ def chosen_core(option: Callable[[str], Any], asked: str | None = None) -> tuple
     elif core is None and can_monitor and threads_only:
         core = "sysmon"
     return core, core == "sysmon" and can_monitor and threads_only
+
+
+def separated(given: Iterable[str]) -> tuple[str, ...]:
+    """The values of an option that were given one by one, or with commas between."""
+    return tuple(each for value in given for each in value.split(",") if each)

@@ -52,9 +52,15 @@ def by_cell(
             for name in names:
                 found[name].covered += 1
                 found[name].alone += len(names) == 1 and "" not in contexts[line]
-        for region in functions(reporter):
+        regions = functions(reporter)
+        top = ran_by.keys() - {line for region in regions for line in region.lines}
+        at_top = {name for line in top for name in ran_by[line]} | {reporter.relative_filename()}
+        for region in regions:
             title = f"{reporter.relative_filename()} {region.name}"
-            for name in set().union(*(ran_by.get(line, ()) for line in region.lines)):
+            reached = set().union(*(ran_by.get(line, ()) for line in region.lines - {region.start}))
+            if region.start in region.lines:  # its `def` and its body are on one line
+                reached |= ran_by.get(region.start, set()) - at_top
+            for name in reached:
                 found[name].functions.append(title)
     return sorted(found.values(), key=lambda cell: by_number(cell.name)), total
 

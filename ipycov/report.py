@@ -10,7 +10,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -29,10 +29,22 @@ from ipycov.analysis import Exclusions
 from ipycov.errors import CannotReport, NothingMeasured, UnderThreshold
 from ipycov.reporters import ModuleReporter
 from ipycov.results import Results
-from ipycov.summary import CellsFirst, Table, table
+from ipycov.summary import CELL_NAME, CellsFirst, Table, table
 
 #: The formats of a report, under coverage.py's names of its commands.
 FORMATS = ("text", "html", "markdown", "json", "xml", "lcov")
+
+#: The formats of the table, which is printed where no file is named.
+PRINTED = ("text", "markdown", "total")
+
+#: Those in which coverage.py narrows nothing to the contexts that its configuration chooses.
+_OF_ALL_CONTEXTS = {"xml", "lcov"}
+
+#: The path that stands for the standard output, as for coverage.py.
+STDOUT = "-"
+
+#: The files that no report takes the place of.
+_SOURCES = {".ipynb", ".py"}
 
 #: The columns that a report can be sorted by, as coverage.py calls them.
 COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
@@ -64,6 +76,8 @@ class ReportOptions:
             if each.name == "show_contexts":
                 settings["html:show_contexts"] = settings["json:show_contexts"] = value
             else:
+                if each.name == "skip_covered":
+                    settings["html:skip_covered"] = value
                 settings[f"report:{each.name}"] = list(value) if type(value) is tuple else value
         return settings
 
@@ -87,7 +101,7 @@ def unimported(package: str) -> Problem:
 class ReportingCoverage(coverage.Coverage):
     """A `Coverage` that measures nothing and reports on `Results`.
 
-    It reads its configuration once, when it is made: later the kernel may stand elsewhere.
+    It reads its configuration when it is made: later the kernel may stand elsewhere.
     """
 
     def __init__(self, **arguments: Any) -> None:
@@ -98,6 +112,7 @@ class ReportingCoverage(coverage.Coverage):
         self._modules: dict[str, tuple[Any, FileReporter]] = {}
         self._analyses: dict[str, tuple[FileReporter, Any, Analysis]] = {}
         coverage_collector.load_plugins(self)
+        self._configuration = self._configuration_files()
 
     def use(self, results: Results, reporters: Mapping[str, FileReporter]) -> list[Problem]:
         """Report on `results` from now on; return the files that had to be left out.
@@ -112,9 +127,16 @@ class ReportingCoverage(coverage.Coverage):
                 self._analyze(name)
             except CoverageException as error:
                 problems.append(Problem(self.relative_name(name), str(error)))
-                del results.files[name]
+                results.leave_out(name)
                 self._modules.pop(name, None)  # a parser that failed once fails otherwise next
         return problems
+
+    def configuration_was_edited(self) -> bool:
+        """Whether a configuration file was written, or made, since it was looked for."""
+        return self._configuration != self._configuration_files()
+
+    def _configuration_files(self) -> dict[str, tuple[int, int] | None]:
+        return {path: _stamp(path) for path in self.config.config_files_attempted}
 
     def analysis_of(self, name: str) -> Analysis:
         """The analysis of the file `name` of the results in use."""
@@ -179,6 +201,10 @@ class ReportingCoverage(coverage.Coverage):
         else:
             data = results.for_file(morf)
             analysis = analysis_from_file_reporter(data, precision, reporter, morf)
+            if untold := file.lines_without_arcs():
+                told = reporter.translate_lines(file.lines - untold)
+                untold = reporter.translate_lines(untold) - told
+                analysis = coverage_reports.of_measured_branches(analysis, untold)
             coverage_reports.settle(analysis)
             if version >= 0:
                 self._analyses[morf] = (reporter, key, analysis)
@@ -197,21 +223,38 @@ class Report:
         self.notes: list[str] = []
 
     def render(self, format: str) -> tuple[str, float]:
-        """Return a text or markdown report and the total percentage."""
+        """Return a text or markdown report, or a total, and the total percentage."""
         with self._configured(format):
             out = io.StringIO()
             total = CellsFirst(self._cov).report(None, outfile=out)
         return out.getvalue(), total
+
+    def format(self) -> str:
+        """What the configuration makes of the table: text, markdown, or total for a mere number.
+
+        Raises `CannotReport` for another.
+        """
+        format = str(self._cov.get_option("report:format") or "text")
+        if format not in PRINTED:
+            raise CannotReport(f"Unknown report format choice: {format!r}")
+        return format
 
     def table(self) -> Table:
         """The summary of the text report."""
         with self._configured("text"):
             return table(CellsFirst(self._cov))
 
-    def skips_covered(self) -> bool:
-        """Whether files with 100 percent coverage are left out of what is shown."""
-        with self._configured("text"):
-            return bool(self._cov.get_option("report:skip_covered"))
+    def in_html(
+        self, analysed: Iterable[tuple[FileReporter, Analysis]]
+    ) -> list[tuple[FileReporter, Analysis]]:
+        """Those of the files that were `analysed` whose sources html shows."""
+        with self._configured():
+            return [each for each in analysed if not site.is_skipped(self._cov, each[1].numbers)]
+
+    def shows_contexts(self) -> bool:
+        """Whether html tells which cells ran each line."""
+        with self._configured():
+            return bool(self._cov.get_option("html:show_contexts"))
 
     def analysed(self) -> list[tuple[FileReporter, Analysis]]:
         """The reporters and analyses of the files that the options leave in the report."""
@@ -221,8 +264,8 @@ class Report:
     def write(self, format: str, path: str | None) -> tuple[str, float]:
         """Write a report and return where to, and the total percentage.
 
-        `path` is a file, or for html a directory; None takes coverage.py's default. A report that
-        fails leaves what was there before.
+        `path` is a file, `STDOUT`, or for html a directory; None takes coverage.py's default. A
+        report that fails leaves what was there before.
 
         Raises `CannotReport` when the file can't be written.
         """
@@ -232,6 +275,7 @@ class Report:
                 return str(target), self._write_site(target)
             if target.is_dir():
                 raise CannotReport(f"{target} is a directory; name a file to write to")
+            _check_no_source(target)
             return str(target), self._write_file(format, target)
         except OSError as error:
             why = error.strerror or str(error)
@@ -245,14 +289,12 @@ class Report:
 
     def check_threshold(self, total: float) -> None:
         """Raise `UnderThreshold` when `total` is less than fail_under asks for."""
-        with self._configured("text"):
+        with self._configured():
             fail_under = self._cov.get_option("report:fail_under")
-            precision = self._cov.get_option("report:precision")
-            if fail_under and should_fail_under(total, float(fail_under), int(precision or 0)):  # type: ignore[arg-type]
-                shown = f"{total:.{precision}f}"
-                raise UnderThreshold(
-                    f"Coverage failure: total of {shown} is less than fail-under={fail_under:g}"
-                )
+            precision = int(self._cov.get_option("report:precision") or 0)  # type: ignore[arg-type]
+            if fail_under and should_fail_under(total, float(fail_under), precision):  # type: ignore[arg-type]
+                said = coverage_reports.under_threshold(total, float(fail_under), precision)  # type: ignore[arg-type]
+                raise UnderThreshold(f"Coverage failure: {said}")
 
     def _write_site(self, target: Path) -> float:
         with self._configured("html"):
@@ -262,7 +304,9 @@ class Report:
             return site.write(self._cov, list(get_analysis_to_report(self._cov, None)), target)
 
     def _write_file(self, format: str, target: Path) -> float:
-        special = target.exists() and not target.is_file()  # a device or a pipe: never replaced
+        printed = str(target) == STDOUT
+        # a device or a pipe is never replaced
+        special = printed or (target.exists() and not target.is_file())
         if not special:
             target = target.resolve()  # what a link points to is replaced, not the link
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -270,14 +314,16 @@ class Report:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=beside)
         os.close(handle)
         try:
-            if format in ("text", "markdown"):
+            if format in PRINTED:
                 text, total = self.render(format)
                 Path(name).write_text(text, encoding="utf-8")
             else:
                 with self._configured(format):
                     method = getattr(self._cov, f"{format}_report")
                     total = method(outfile=name)
-            if special:
+            if printed:
+                print(Path(name).read_text(encoding="utf-8"))
+            elif special:
                 target.write_bytes(Path(name).read_bytes())
             else:
                 shutil.copymode(target, name) if target.exists() else os.chmod(name, 0o644)
@@ -288,20 +334,29 @@ class Report:
 
     def _default_path(self, format: str) -> str:
         option = {"html": "html:directory"}.get(format, f"{format}:output")
-        if format in ("text", "markdown"):
+        if format in PRINTED:
             raise CannotReport(f"say where to write the {format} report with -o PATH")
         return str(self._cov.get_option(option))
 
     @contextmanager
-    def _configured(self, format: str) -> Iterator[None]:
-        """Have this report's options in the configuration, and coverage.py's errors as ours."""
+    def _configured(self, format: str = "") -> Iterator[None]:
+        """Have this report's options in the configuration, and coverage.py's errors as ours.
+
+        Where a `format` is made, the results are of the contexts that it is on.
+        """
         settings = self.options.settings()
-        if format in ("text", "markdown", "total"):
+        if format in PRINTED:
             settings["report:format"] = format
+        for name in ("report:include", "report:omit"):
+            patterns: Any = settings.get(name, self._cov.get_option(name))
+            settings[name] = [CELL_NAME.sub(r"In?\1?\2", pattern) for pattern in patterns or ()]
         before = {name: self._cov.get_option(name) for name in settings}
+        contexts = None if format in _OF_ALL_CONTEXTS else self._cov.config.report_contexts
         for name, value in settings.items():
             self._cov.set_option(name, value)
         try:
+            if format:
+                self._cov.get_data().set_query_contexts(contexts)
             yield
         except NoDataError as error:
             raise NothingMeasured(
@@ -322,12 +377,22 @@ def _stamp(filename: str) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
+def _check_no_source(target: Path) -> None:
+    """Raise `CannotReport` where a report would be written over a notebook or a module."""
+    if target.suffix in _SOURCES and target.is_file():
+        raise CannotReport(f"{target} is no report and is not written over; choose another path")
+
+
 def check_writable(format: str, path: str, what: str = "") -> None:
     """Raise `CannotReport` when a report can't be written to `path`; write nothing there.
 
     `what` is to be written, if it is something else than a report.
     """
     target = Path(path).expanduser()
+    if format != "html":
+        if path == STDOUT:
+            return
+        _check_no_source(target)
     if format == "html" and target.exists() and not target.is_dir():
         what = what or f"the {format} report"
         raise CannotReport(f"{path} is a file; name a directory for {what}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from coverage import CoverageData
+from coverage.exceptions import ConfigError
 
 from ipycov.analysis import Arc
 
@@ -24,12 +25,15 @@ TEST = "|"
 NO_TEST = "no test"
 
 
+_versions = itertools.count(1)
+
+
 @dataclass
 class Measured:
     """The raw data of one file: lines and arcs as its code objects number them.
 
-    `arcs` is None where no branches were measured. `version` grows with each change; -1 says that
-    the data is made for once.
+    `arcs` is None where no branches were measured. `version` grows with each change, and no two
+    have the same once they hold something; -1 says that the data is made for once.
     """
 
     lines: set[int] = field(default_factory=set)
@@ -50,7 +54,7 @@ class Collected:
     def add(self, filename: str, lines: Iterable[int], arcs: Iterable[Arc] | None) -> None:
         """Add what ran of a file; `arcs` is None where no branches were measured."""
         measured = self._files.setdefault(filename, Measured())
-        measured.version += 1
+        measured.version = next(_versions)
         measured.lines.update(lines)
         if arcs is not None:
             measured.arcs = (measured.arcs or set()) | set(arcs)
@@ -62,16 +66,18 @@ class Collected:
 
 
 def collected_in(
-    datas: Iterable[CoverageData], filenames: Collection[str], contexts: Iterable[str]
+    data: CoverageData, filenames: Collection[str], contexts: Iterable[str]
 ) -> Collected:
     """What ran in `filenames` in any of `contexts`, made for once."""
     collected = Collected()
-    for data in datas:
-        for context in contexts:
-            with in_context(data, context):
-                for name in filenames:
-                    arcs = data.arcs(name) if data.has_arcs() else None
-                    collected.add(name, data.lines(name) or (), arcs)
+    if names := "|".join(map(re.escape, contexts)):
+        data.set_query_contexts([f"^(?:{names})$"])
+        try:
+            for name in filenames:
+                arcs = data.arcs(name) if data.has_arcs() else None
+                collected.add(name, data.lines(name) or (), arcs)
+        finally:
+            data.set_query_contexts(None)
     for measured in collected.files().values():
         measured.version = -1
     return collected
@@ -102,9 +108,19 @@ class ReportedFile:
     version: int
     lines_of: Mapping[str, Callable[[int], Iterable[int]]] | None = None
 
+    def lines_without_arcs(self) -> set[int]:
+        """The lines that ran while lines alone were measured, where branches were too."""
+        if self.arcs is None:
+            return set()
+        return self.lines - {abs(line) for arc in self.arcs for line in arc}
+
 
 #: Tells which reported lines of a file a measured line stands for.
 LinesOf = Callable[[ReportedFile, int], Iterable[int]]
+
+
+#: Whether a context is one of those that a report is on.
+Chosen = Callable[[str], bool]
 
 
 class Results(CoverageData):
@@ -112,7 +128,8 @@ class Results(CoverageData):
 
     It holds plain sets: a report over a thousand cells would need thousands of queries. `datas`
     are gone through for contexts only, whose lines `lines_of` translates. `tracers` are the names
-    of the file tracers that measured files, by filename.
+    of the file tracers that measured files, by filename. `narrow` gives the files with what chosen
+    contexts ran of them; without it, all contexts are.
     """
 
     def __init__(
@@ -121,9 +138,13 @@ class Results(CoverageData):
         datas: Iterable[CoverageData],
         lines_of: LinesOf,
         tracers: Mapping[str, str] | None = None,
+        narrow: Callable[[Chosen], Iterable[ReportedFile]] | None = None,
     ) -> None:
         super().__init__(os.devnull, no_disk=True)  # whose path needs no current directory
-        self.files = {file.name: file for file in files}
+        self.files = self._all = {file.name: file for file in files}
+        self._narrow = narrow
+        self._chosen_by: tuple[str, ...] = ()
+        self._narrowed: dict[tuple[str, ...], dict[str, ReportedFile]] = {(): self._all}
         self._datas = datas
         self._lines_of = lines_of
         self._tracers = tracers or {}
@@ -133,6 +154,10 @@ class Results(CoverageData):
 
     def has_arcs(self) -> bool:
         return self._has_arcs
+
+    def leave_out(self, filename: str) -> None:
+        """Have no report tell of a file."""
+        del self._all[filename]
 
     def for_file(self, filename: str) -> CoverageData:
         """What to analyse a file with: lines alone where its branches were not measured."""
@@ -172,8 +197,9 @@ class Results(CoverageData):
             for data in self._datas:
                 for raw, lines in lines_of.items():
                     for line, contexts in data.contexts_by_lineno(raw).items():
-                        for reported in lines(line):
-                            found[reported].update(contexts)
+                        chosen = list(filter(self.chooses, contexts))
+                        for reported in lines(line) if chosen else ():
+                            found[reported].update(chosen)
         self._contexts[filename] = dict(found)
         return self._contexts[filename]
 
@@ -185,11 +211,38 @@ class Results(CoverageData):
         """What reports call contexts: their cells, or with `by_test` their tests."""
         return tests_of(contexts) if self.by_test else whole_contexts(contexts)
 
-    def set_query_contexts(self, contexts: Any) -> None:
-        """Do nothing: what the contexts choose was read already."""
+    def chooses(self, context: str) -> bool:
+        """Whether a context is one of those that are reported."""
+        patterns = self._chosen_by
+        return not patterns or any(re.search(pattern, context) for pattern in patterns)
+
+    def set_query_contexts(self, contexts: Sequence[str] | None) -> None:
+        """Report what ran in the contexts in which one of these regular expressions is found.
+
+        None and an empty list stand for all contexts. Raises `ConfigError` for what is no regular
+        expression.
+        """
+        asked = tuple(contexts or ()) if self._narrow is not None else ()
+        if asked == self._chosen_by:
+            return
+        for each in asked:
+            try:
+                re.compile(each)
+            except re.error as error:
+                raise ConfigError(f"Invalid context regex {each!r}: {error}") from error
+        self._chosen_by = asked
+        self._contexts.clear()
+        if self._narrow is not None and asked not in self._narrowed:
+            ran = {file.name: file for file in self._narrow(self.chooses)}
+            self._narrowed[asked] = {
+                name: ran.get(name)
+                or replace(file, lines=set(), arcs=None if file.arcs is None else set(), version=-1)
+                for name, file in self._all.items()
+            }
+        self.files = self._narrowed[asked]
 
     def set_query_context(self, context: str) -> None:
-        """Do nothing: what the context chooses was read already."""
+        """Do nothing: coverage.py's reports choose contexts by regular expressions."""
 
     def __bool__(self) -> bool:
         return bool(self.files)

@@ -100,18 +100,31 @@ class Stop:
                 self._cancels.discard(cancel)
 
 
+@contextmanager
+def nothing_logged() -> Iterator[None]:
+    """For the time that notebooks are read and run: what goes wrong is in what is returned.
+
+    nbformat and jupyter_client log it as well, to the log of traitlets.
+    """
+    from traitlets.log import get_logger
+
+    log: Any = get_logger()
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
 def read_document(path: str) -> Any:
     """The notebook at `path` as nbformat reads it.
 
     Raises `BadNotebook` when it can't, which is stricter than `ipycov.notebooks`.
     """
     import nbformat
-    from traitlets.log import get_logger
 
     with open(path, encoding="utf-8-sig") as file:
         text = file.read()
-    log: Any = get_logger()
-    before, log.disabled = log.disabled, True  # to which it tells what in a schema is not met
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ids that nbformat has made up
@@ -120,8 +133,6 @@ def read_document(path: str) -> Any:
     except Exception as error:  # it raises whatever the wrong types in a file lead to
         why = str(error).strip().split("\n")[0]
         raise BadNotebook(f"{path} can't be run: nbformat does not read it: {why}") from error
-    finally:
-        log.disabled = before
     return document
 
 
@@ -188,7 +199,11 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
     ):
         try:
             async with asyncio.timeout(limits.notebook) as limit:
-                await client.async_execute(stderr=stderr)
+                await _start_kernel(client, stderr)
+                await client.async_execute()
+        except _NoKernel as error:
+            outcome.error = f"its kernel {kernel!r} could not be started: {error}"
+            outcome.notes += _last_lines(stderr)
         except CellExecutionError as error:
             outcome.error = f"{where()} raised {error.ename}: {error.evalue}"
         except UnicodeEncodeError:
@@ -216,6 +231,39 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
             f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"
         )
     return outcome
+
+
+class _NoKernel(Exception):
+    """A kernel did not start."""
+
+
+async def _start_kernel(client: Any, stderr: IO[str]) -> None:
+    """Start the kernel of a client, and end what there is of it where that fails.
+
+    Kernels choose free ports and open them a moment later; one that found another's in its place
+    is started once more. Raises `_NoKernel` when it can't be started.
+    """
+    for chance in (1, 2):
+        manager = client.create_kernel_manager()
+        manager.log = client.log
+        try:
+            await client.async_start_new_kernel(stderr=stderr)
+            await client.async_start_new_kernel_client()
+        except BaseException as error:
+            if manager.has_kernel:
+                await manager.shutdown_kernel(now=True)
+            if not isinstance(error, (RuntimeError, OSError)):
+                raise
+            if chance == 2 or not _said(stderr, "Address already in use"):
+                raise _NoKernel(str(error)) from error
+        else:
+            return
+
+
+def _said(stderr: IO[str], text: str) -> bool:
+    """Whether a kernel has printed a text."""
+    stderr.seek(0)
+    return any(text in line for line in stderr)
 
 
 def _quiet_log() -> logging.Logger:

@@ -19,8 +19,10 @@ from ipycov import coverage_monitoring, coverage_tracers
 from ipycov.cells import Cell, CellBook
 from ipycov.children import Children
 from ipycov.compiler import CellCompiler, Run
-from ipycov.errors import CannotReport, IPyCovError
+from ipycov.directories import standing_in
+from ipycov.errors import CannotReport, IPyCovError, refusal
 from ipycov.interrupts import PutOff
+from ipycov.keeping import Keeper
 from ipycov.measure import KnownCells, Measurement
 from ipycov.options import Options
 from ipycov.ran import Ran
@@ -53,10 +55,10 @@ class Session:
         defined: Callable[[str], bool] = lambda name: True,
     ) -> None:
         self.options = options
-        self._store = store
         self._say = say
         self._said: set[str] = set()
         self.book = CellBook()
+        self._keeper = Keeper(store, self.say_once, defined)
         self.compiler = CellCompiler(
             self.book,
             self.guarded(self._named),
@@ -71,18 +73,14 @@ class Session:
         self._active: Measurement | None = None
         self._wanted: Options | None = None  # what the cell that has begun is to be measured with
         self._running: list[Ran] = []
-        self._typed: list[str] = []
         self._parts = 0
-        self._compiled_cells: list[Cell] = []
-        self._earlier: dict[str, Cell] = {}  # not in the store yet
         self._unmeasured: dict[str, str] = {}
         self._imported_before = frozenset(sys.modules)
         self._children = Children(self._forked, self._taken, lambda: self._active)
 
     def ran_before(self, name: str, typed: str, compiled: str, count: int) -> None:
         """A cell that ran before this session began, whose code is compiled under `name`."""
-        cell = self.compiler.add_earlier(name, typed, compiled, count)
-        self._earlier[cell.filename] = cell
+        self._keeper.ran(self.compiler.add_earlier(name, typed, compiled, count))
 
     def begin(
         self,
@@ -101,8 +99,7 @@ class Session:
         """
         outer = self._running[0].cell if self._running else None
         self.compiler.expected = Run(typed, id, outer.count if outer else None, counted)
-        self._typed.append(typed)
-        self._running.append(Ran(None, "", asked=options is not None))
+        self._running.append(Ran(None, "", asked=options is not None, typed=typed))
         if len(self._running) > 1:
             return
         self.reports.refused = ""
@@ -119,21 +116,20 @@ class Session:
 
         `failed` tells that an error ended it.
         """
-        if typed not in self._typed:
+        if all(ran.typed != typed for ran in self._running):
             return None  # IPython tells the end of an empty cell, but not its beginning
-        if self._active is not None and self._typed == [typed]:
+        if self._active is not None and len(self._running) == 1:
             self._active.halt()
         with PutOff():
             return self._end(typed, error, failed)
 
     def _end(self, typed: str, error: BaseException | None, failed: bool) -> Ran:
-        while self._typed.pop() != typed:
-            self._running.pop()
-        ran = self._running.pop()
+        while (ran := self._running.pop()).typed != typed:
+            pass
         if failed:
             self.reports.failed.update(ran.contexts())
         if ran.cell is not None and error is not None:
-            self.book.did_not_compile(ran.cell, _said(error, ran.cell))
+            self.book.did_not_compile(ran.cell, f"it did not compile: {_said(error, ran.cell)}")
         if self._running:
             ran.measurement = self._active
             if self._active is not None and ran.asked:
@@ -145,7 +141,7 @@ class Session:
         self._start_wanted(ran)  # where it has no statement: it is measured, to nothing
         ran.measurement = self._active
         ran.touched |= self._stop() | self._take_in_children()
-        self._keep(ran)
+        self._keep()
         if ran.measurement is None:
             if ran.cell is not None:
                 self._unmeasured[ran.cell.filename] = (
@@ -209,10 +205,9 @@ class Session:
             ran = self._running[0]
             self.reports.failed.update(ran.contexts())
             self._running.clear()
-            self._typed.clear()
             self._wanted = None
             ran.touched |= self._stop()
-            self._keep(ran)
+            self._keep()
 
     @property
     def active(self) -> bool:
@@ -227,10 +222,14 @@ class Session:
         """Forget everything that was measured."""
         running, options = self._active, self._active.options if self._active else None
         self._stop()
-        for measurement in self._measurements.values():
-            measurement.close()
-        self._measurements.clear()
+        for each, measurement in list(self._measurements.items()):
+            if measurement.measures_threads:  # which it could not be asked to begin anew
+                measurement.erase()
+            else:
+                del self._measurements[each]
+                measurement.close()
         self.reports.erase()
+        self._keeper.erase()
         for cell in self.book:
             cell.error = None
         if running is not None and options is not None:
@@ -246,14 +245,12 @@ class Session:
             stack.callback(self._pass_on)
             stack.callback(self._stop)
             stack.callback(self._children.close)
-            if self._store is not None:
-                stack.callback(self._store.close)
+            stack.callback(self._keeper.close)
 
     def _forget_cells(self) -> None:
         """Free the cells: what is left refers to itself, and Python may collect it much later."""
         self.book.clear()
         self.compiler.forget_cells()
-        self._earlier.clear()
         self.reports.forget_cells()
 
     def why(self, name: str) -> Answer:
@@ -265,8 +262,8 @@ class Session:
         try:
             measurement = self._measurements.get(options) or self._measurement(options)
             cov = measurement.deciding()
-        except (CoverageException, ConfigError) as error:
-            raise CannotReport(str(error)) from error
+        except (CoverageException, ConfigError, OSError) as error:
+            raise CannotReport(refusal(error)) from error
         return explain(
             name,
             Facts(
@@ -275,6 +272,7 @@ class Session:
                 self.book,
                 self.reports.lines_run(),
                 self._unmeasured,
+                self.reports.stamps.states(),
                 self._imported_before,
                 measuring=self.measuring,
             ),
@@ -311,7 +309,7 @@ class Session:
         ran = self._running[-1]
         cell.ran = time.time()
         cell.measured |= self._active is not None
-        self._compiled_cells.append(cell)
+        self._keeper.ran(cell)
         if cell.file is not None:
             return  # it runs within the cell with %run, as a module's code would
         ran.cell = cell
@@ -324,27 +322,13 @@ class Session:
         elif self._active is not None and ran.asked:
             self._running[-2].touched |= self._active.switch(ran.context)
 
-    def _keep(self, ran: Ran) -> None:
-        """Keep what a cell covered where it outlives the kernel."""
-        cells, self._compiled_cells = self._compiled_cells, []
+    def _keep(self) -> None:
+        """Keep what was covered where it outlives the kernel."""
         new = self._pass_on()
         self.reports.stamps.ran(
             {name for taken in new for name in taken.files if name not in self.book}
         )
-        if self._store is None:
-            return
-        try:
-            for taken in new:
-                earlier = self._earlier.keys() & taken.files.keys()
-                cells += [self._earlier.pop(name) for name in sorted(earlier)]
-                self._store.add(cells, taken.context, taken.measured())
-                cells = []
-        except OSError as error:
-            self._store = None
-            self.say_once(
-                f"ipycov: what is measured is kept in memory only: {error.strerror or error}"
-                + (f": {error.filename}" if error.filename else "")
-            )
+        self._keeper.keep(new)
 
     def _pass_on(self) -> list[Taken]:
         """What was measured since the last time, once coverage.py has it that measures us too."""
@@ -355,7 +339,7 @@ class Session:
 
     def _forked(self) -> bool:
         """In a process that a cell has forked: go on measuring, if this cell is measured."""
-        self._store = None
+        self._keeper.stop()
         self._say = lambda message: None
         if self._active is not None:
             self._active.begin_child()
@@ -416,13 +400,15 @@ class Session:
         except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
                 self._measurements.pop(options, None)  # what failed once fails otherwise next
-            self.reports.refused = str(error)
-            self.say_once(f"ipycov: not measured: {error}")
+            self.reports.refused = refusal(error)
+            self.say_once(f"ipycov: not measured: {self.reports.refused}")
         else:
             self._active = measurement
 
     def _measurement(self, options: Options) -> Measurement:
-        return Measurement(options, KnownCells(self.book.__contains__, self._multiline_map))
+        cells = KnownCells(self.book.__contains__, self._multiline_map)
+        with standing_in(self.reports.base):
+            return Measurement(options, cells, self.say_own_error)
 
     def _stop(self) -> set[str]:
         active, self._active = self._active, None

@@ -14,7 +14,8 @@ from coverage.plugin import FileReporter
 from ipycov import coverage_files
 from ipycov.analysis import Arc, CellAnalysis, Exclusions
 from ipycov.cells import Cell, CellBook
-from ipycov.errors import CannotReport, NothingMeasured
+from ipycov.directories import standing_in
+from ipycov.errors import CannotReport, NothingMeasured, refusal
 from ipycov.freshness import ModuleStamps, NotebookFile
 from ipycov.lines import Translation
 from ipycov.measure import Measurement
@@ -22,7 +23,15 @@ from ipycov.options import Options
 from ipycov.ran import Ran
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import EARLIER, STALE, CellReporter, ModuleReporter
-from ipycov.results import Collected, LinesOf, ReportedFile, Results, collected_in
+from ipycov.results import (
+    Chosen,
+    Collected,
+    LinesOf,
+    Measured,
+    ReportedFile,
+    Results,
+    collected_in,
+)
 from ipycov.run_notebooks import run_notebooks
 
 
@@ -56,7 +65,8 @@ class SessionReports:
         self._defined = defined
         self.failed: set[str] = set()  # the contexts of runs that an error ended
         self.refused = ""  # why the latest cell was not measured
-        self.notebook = NotebookFile(os.getcwd())
+        self.base = os.getcwd()
+        self.notebook = NotebookFile(self.base)
         self.stamps = ModuleStamps()
         self._collected = Collected()
         self._coverages: dict[Options, ReportingCoverage] = {}
@@ -82,7 +92,8 @@ class SessionReports:
         self._read_changes()
         cov = self.coverage_for(self._options())
         files, reporters, problems = self._reported(self._collected, cov)
-        problems += cov.use(self._results(files, reporters), reporters)
+        results = self._results(files, reporters, lambda chosen: self._narrowed(chosen, cov))
+        problems += cov.use(results, reporters)
         measurement = self._measurements.get(self._options())
         problems += _unimported(measurement) if measurement is not None else []
         self._tell_states(cov)
@@ -99,7 +110,7 @@ class SessionReports:
         if ran.measurement is None:
             raise NothingMeasured("this run was not measured")
         cov = self.coverage_for(ran.measurement.options)
-        collected = collected_in([ran.measurement.data], ran.touched, ran.contexts())
+        collected = collected_in(ran.measurement.data, ran.touched, ran.contexts())
         files, reporters, problems = self._reported(collected, cov)
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
         problems += cov.use(self._results(files, reporters), reporters)
@@ -142,14 +153,29 @@ class SessionReports:
         Raises `CannotReport` for options or a config file that coverage.py refuses.
         """
         options = options.for_reporting()
-        cov = self._coverages.get(options)
-        if cov is None:
-            try:
-                cov = ReportingCoverage(**options.coverage_arguments())
-            except (CoverageException, ConfigError) as error:
-                raise CannotReport(str(error)) from error
-            self._coverages[options] = cov
-        return cov
+        if options not in self._coverages:
+            self._coverages[options] = self._coverage_with(options)
+        return self._coverages[options]
+
+    def read_configuration(self) -> None:
+        """Read the configuration files again that were edited since they were read.
+
+        Raises `CannotReport` for what coverage.py refuses; what was read before holds then.
+        """
+        for options, cov in list(self._coverages.items()):
+            if cov.configuration_was_edited():
+                self._coverages[options] = self._coverage_with(options)
+        used = {cov.exclusions for cov in self._coverages.values()}
+        for held in (self._reporters, self._ready):
+            for exclusions in held.keys() - used:
+                del held[exclusions]
+
+    def _coverage_with(self, options: Options) -> ReportingCoverage:
+        try:
+            with standing_in(self.base):
+                return ReportingCoverage(**options.coverage_arguments())
+        except (CoverageException, ConfigError, OSError) as error:
+            raise CannotReport(refusal(error)) from error
 
     def prepare(self, cell: Cell, options: Options) -> None:
         """Analyse a cell that was measured with `options`, so that its report need not."""
@@ -182,36 +208,59 @@ class SessionReports:
             except NotPython as error:
                 known = f"it can't be analysed: {error}"
             else:
-                unmeasured = frozenset() if cell.measured else self._known_to_have_run(analysis)
+                unmeasured = frozenset() if cell.measured else analysis.ran_before(self._defined)
                 known = CellReporter(cell, cov.base, analysis, unmeasured)
             reporters[cell.filename] = known
         return known
 
-    def _known_to_have_run(self, analysis: CellAnalysis) -> frozenset[int]:
-        """The lines of a cell that was not measured which have left what they define."""
-        found = [lines for lines, names in analysis.definitions if all(map(self._defined, names))]
-        return frozenset().union(*found)
-
     def _results(
-        self, files: Iterable[ReportedFile], reporters: Mapping[str, FileReporter]
+        self,
+        files: Iterable[ReportedFile],
+        reporters: Mapping[str, FileReporter],
+        narrow: Callable[[Chosen], Iterable[ReportedFile]] | None = None,
     ) -> Results:
         measurements = self._measurements.values()
         tracers = {n: t for each in measurements for n, t in each.file_tracers().items()}
-        return Results(files, _Datas(measurements), _lines_of(reporters), tracers)
+        return Results(files, _Datas(measurements), _lines_of(reporters), tracers, narrow)
 
     def _read_changes(self) -> None:
         self._take_in()
         for measurement in self._measurements.values():
             unreported, measurement.unreported = measurement.unreported, []
             for taken in unreported:
-                for name, measured in taken.measured().items():
-                    arcs = measured.arcs
-                    if arcs is not None and taken.context in self.failed:
-                        arcs = self._completed(name, arcs, measurement.options)
-                    self._collected.add(name, measured.lines, arcs)
+                self._collect(taken.measured(), taken.context, measurement, self._collected)
             self._collected.touch(
                 coverage_files.unexecuted_files(measurement.coverage), measurement.branch
             )
+
+    def _narrowed(self, chosen: Chosen, cov: ReportingCoverage) -> list[ReportedFile]:
+        """What the `chosen` contexts ran of everything measured."""
+        collected = Collected()
+        for measurement in self._measurements.values():
+            data = measurement.data
+            contexts = set(filter(chosen, data.measured_contexts()))
+            ran = collected_in(data, data.measured_files(), contexts - self.failed)
+            self._collect(ran.files(), "", measurement, collected)
+            for context in contexts & self.failed:
+                ran = collected_in(data, data.measured_files(), [context])
+                self._collect(ran.files(), context, measurement, collected)
+        for measured in collected.files().values():
+            measured.version = -1
+        return self._reported(collected, cov)[0]
+
+    def _collect(
+        self,
+        files: Mapping[str, Measured],
+        context: str,
+        measurement: Measurement,
+        collected: Collected,
+    ) -> None:
+        """Add to `collected` what a run called `context` covered."""
+        for name, measured in files.items():
+            arcs = measured.arcs
+            if arcs is not None and context in self.failed:
+                arcs = self._completed(name, arcs, measurement.options)
+            collected.add(name, measured.lines, arcs)
 
     def _completed(self, filename: str, arcs: set[Arc], options: Options) -> set[Arc]:
         """The arcs of one run without those by which it left a statement of a cell that failed.

@@ -74,7 +74,7 @@ def write(
     made in a folder of their own first: when that fails, `directory` is as it was.
     """
     total = _sum(cov, (analysis for _, analysis in analysed))
-    shown = [each for each in analysed if not _is_skipped(cov, each[1].numbers)]
+    shown = [each for each in analysed if not is_skipped(cov, each[1].numbers)]
     with _put_in_place(directory) as made:
         modules = [_file(r, a) for r, a in analysed if not _is_ours(r)]
         if modules:
@@ -96,6 +96,19 @@ def write(
     return total.pc_covered if total.n_statements else 0.0
 
 
+def is_skipped(cov: coverage.Coverage, numbers: Numbers) -> bool:
+    """Whether the options leave a file's page out, as coverage.py decides it."""
+
+    def option(name: str) -> bool:
+        value = cov.get_option(f"html:{name}")
+        return bool(cov.get_option(f"report:{name}") if value is None else value)
+
+    covered = not numbers.n_missing and not numbers.n_partial_branches
+    return (covered and option("skip_covered")) or (
+        not numbers.n_statements and option("skip_empty")
+    )
+
+
 def _sum(cov: coverage.Coverage, analyses: Iterable[Analysis]) -> Numbers:
     precision = cov.get_option("report:precision")
     total = Numbers(precision=precision if isinstance(precision, int) else 0)
@@ -110,19 +123,6 @@ def _is_ours(reporter: FileReporter) -> bool:
 
 def _file(reporter: FileReporter, analysis: Analysis) -> str:
     return analysis.filename if reporter.filename is None else reporter.filename
-
-
-def _is_skipped(cov: coverage.Coverage, numbers: Numbers) -> bool:
-    """Whether the options leave a file's page out, as coverage.py decides it."""
-
-    def option(name: str) -> bool:
-        value = cov.get_option(f"html:{name}")
-        return bool(cov.get_option(f"report:{name}") if value is None else value)
-
-    covered = not numbers.n_missing and not numbers.n_partial_branches
-    return (covered and option("skip_covered")) or (
-        not numbers.n_statements and option("skip_empty")
-    )
 
 
 def _pages(

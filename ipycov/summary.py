@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from coverage.report import SummaryReporter
+from coverage.results import Numbers
 
-_CELL = re.compile(r"In\[\d+\](\.\d+)?")
+#: What cells are called.
+CELL_NAME = re.compile(r"In\[(\d+)\](\.\d+)?")
+
+
+def total_of(numbers: Iterable[Numbers]) -> Numbers:
+    """The sum of `numbers`, with their precision."""
+    first, *others = [*numbers] or [Numbers()]
+    total: Numbers = sum(others, first)
+    return total
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,10 @@ class CellsFirst(SummaryReporter):
     def _ordered(self, lines_values: list[Any]) -> list[Any]:
         if (self.config.sort or "name").lower().lstrip("+-") != "name":
             return lines_values
-        cells = [values for values in lines_values if _CELL.fullmatch(values[0])]
+        cells = [values for values in lines_values if CELL_NAME.fullmatch(values[0])]
         if len(cells) == len(lines_values):
             return cells
-        return cells + [values for values in lines_values if not _CELL.fullmatch(values[0])]
+        return cells + [values for values in lines_values if not CELL_NAME.fullmatch(values[0])]
 
 
 def table(reporter: CellsFirst) -> Table:

@@ -41,7 +41,8 @@ class Facts:
 
     `cov` is a `Coverage` that can decide on files. `ran` has the number of lines that ran, by
     filename, None where nothing can have run. `unmeasured` says by filename why a cell that ran
-    was not measured. `before` are the modules that were imported before measuring began.
+    was not measured, and `changed` what has become of a module since. `before` are the modules that
+    were imported before measuring began.
     """
 
     cov: coverage.Coverage
@@ -49,6 +50,7 @@ class Facts:
     book: CellBook = field(default_factory=CellBook)
     ran: Mapping[str, int] | None = None
     unmeasured: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, str] = field(default_factory=dict)
     before: Collection[str] = ()
     modules: Mapping[str, ModuleType] = field(default_factory=lambda: sys.modules)
     measuring: bool = True
@@ -84,12 +86,11 @@ def _cell(count: int, nested: int, facts: Facts) -> Answer:
             "Load it in the first cell, then run the cell again",
         )
     if cell.replaced:
-        newer = facts.book.with_id(cell.id)
-        now = f", {newer.label}" if newer is not None else ""
+        newer = facts.book.now(cell).label
         return Answer(
             label,
             False,
-            f"the cell has a newer text{now}, which reports show in its place",
+            f"the cell has a newer text, {newer}, which reports show in its place",
             "What it ran in other cells and modules still counts",
         )
     if cell.count != count:
@@ -203,9 +204,11 @@ def _file(name: str, path: str, module: str | None, facts: Facts) -> Answer:
     )
     lines = facts.ran.get(filename, 0)
     if lines:
+        changed = facts.changed.get(filename)
+        ran = _ran(lines) + (f" (it was {changed})" if changed else "")
         if module in facts.before:
-            return Answer(name, True, f"{_ran(lines)}, but {early[0]}", early[1])
-        return Answer(name, True, _ran(lines))
+            return Answer(name, True, f"{ran}, but {early[0]}", early[1])
+        return Answer(name, True, ran)
     if module in facts.before:
         why = f"it was imported before measuring began and nothing of it has run since: {early[0]}"
         return Answer(name, False, why, early[1])

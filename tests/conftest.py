@@ -15,11 +15,20 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """A kernel that tests share, so no test may leave anything in it."""
-    shared = Kernel(tmp_path_factory.mktemp("kernel"))
-    yield shared
-    shared.close()
+def shared_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Kernel]]:
+    """The kernels that tests have shared: the last is the one that they share now."""
+    kernels = [Kernel(tmp_path_factory.mktemp("kernel"))]
+    yield kernels
+    for each in kernels:
+        each.close()
+
+
+@pytest.fixture
+def kernel(shared_kernels: list[Kernel], tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    """A kernel that tests share, so no test may leave anything in it; another where one died."""
+    if not shared_kernels[-1].is_alive():
+        shared_kernels.append(Kernel(tmp_path_factory.mktemp("kernel")))
+    return shared_kernels[-1]
 
 
 @pytest.fixture
@@ -36,6 +45,8 @@ def bare(kernel: Kernel, tmp_path: Path) -> Iterator[Notebook]:
     notebook = Notebook(kernel, tmp_path)
     notebook.must(f"import os; os.chdir({str(tmp_path)!r})")
     yield notebook
+    if not kernel.is_alive():
+        return
     notebook.must("%unload_ext ipycov\nimport os; os.chdir('/')")
     notebook.must("get_ipython().ast_transformers.clear()")  # ipytest's, for asserts
     left = "import coverage, sys; print(coverage.Coverage.current(), sys.gettrace())"

@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,14 @@ needs_cell_ids = pytest.mark.skipif(
 
 #: The cores that this interpreter can measure with.
 CORES = ("ctrace", "pytrace", *(["sysmon"] if sys.version_info >= (3, 12) else []))
+
+#: Each core with and without branches, as far as it measures them.
+MEASURING = [
+    (core, branch)
+    for core in CORES
+    for branch in (False, True)
+    if not (core == "sysmon" and branch and sys.version_info < (3, 14))
+]
 
 
 @dataclass
@@ -78,9 +88,12 @@ class Kernel:
         sockets = os.path.join(self._sockets.name, "k")
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
         self.manager.kernel_spec.argv[0] = sys.executable
-        with open(os.devnull, "w") as nowhere:
+        self._stderr = Path(self._sockets.name, "stderr")
+        with self._stderr.open("w") as stderr:
             self.manager.start_kernel(
-                cwd=str(cwd), env={**os.environ, **(env or {})}, stderr=nowhere
+                cwd=str(cwd),
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **(env or {})},
+                stderr=stderr,
             )
         self.client = self.manager.client()
         self.client.start_channels()
@@ -91,6 +104,20 @@ class Kernel:
         if self.manager.is_alive():
             self.manager.shutdown_kernel(now=True)
         self._sockets.cleanup()
+
+    def is_alive(self) -> bool:
+        return bool(self.manager.is_alive())
+
+    def _tell_stacks(self) -> str:
+        """End a kernel that does not answer; return what its threads were at."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.manager.provisioner.pid, signal.SIGABRT)
+        deadline = time.monotonic() + 10
+        while self.manager.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.manager.is_alive():
+            self.manager.shutdown_kernel(now=True)
+        return self._stderr.read_text(errors="replace")[-5000:]
 
     def pass_over_output(self) -> None:
         """Read what the kernel has put out and forget it.
@@ -145,6 +172,9 @@ class Kernel:
                 allow_stdin=False,
                 stop_on_error=False,
             )
+        except TimeoutError as error:
+            # The next test would wait as long for it, and the one after.
+            raise TimeoutError(f"{code!r} has not ended:\n{self._tell_stacks()}") from error
         finally:
             session.msg = plain
         content = message["content"]

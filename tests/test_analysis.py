@@ -95,3 +95,10 @@ def test_what_is_no_python(text: str) -> None:
     """A text that can't be parsed is refused as coverage.py refuses a file."""
     with pytest.raises(NotPython, match=r"In\[1\]"):
         analysed(text)
+
+
+def test_what_loads_ipycov_ran_before() -> None:
+    """The magics of a cell that load ipycov and set it up ran, though nothing measured them."""
+    magics = ("load_ext', 'ipycov", "config', 'IPyCov.branch = True", "config', 'Other.x = 1")
+    text = "\n".join(f"get_ipython().run_line_magic('{magic}')" for magic in magics)
+    assert analysed(text).ran_before(lambda name: True) == {1, 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "--nope"], "there is no option --nope"),
         (["run", "ok.ipynb", "--bran"], "did you mean --branch?"),
         (["run", "ok.ipynb", "--html"], "--html needs a value"),
+        (["run", "ok.ipynb", "--html", "a", "--html=b"], "--html is given twice"),
         (["run", "ok.ipynb", "-j2"], "there is no option -j2; did you mean -j?"),
         (
             ["run", "ok.ipynb", "--fail-under", "most"],
@@ -60,6 +62,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["run", "ok.ipynb", "--xml", "lib.py/x.xml"], "can't write lib.py/x.xml"),
         (["run", "ok.ipynb", "--json", "deep"], "deep is a directory"),
         (["run", "ok.ipynb", "--html", "lib.py"], "lib.py is a file"),
+        (["run", "ok.ipynb", "--xml", "ok.ipynb"], "ok.ipynb is no report and is not written over"),
+        (["run", "ok.ipynb", "--json", "lib.py"], "lib.py is no report and is not written over"),
+        (["run", "ok.ipynb", "--json", "r", "--xml", "./r"], "--xml and --json name the same"),
     ],
 )
 def test_bad_usage(args: list[str], said: str, project: Path) -> None:
@@ -164,8 +169,9 @@ def test_timeouts(option: str, said: str, project: Path) -> None:
     assert "67%" in done.stdout
 
 
-def test_an_interrupt(project: Path) -> None:
-    """An interrupt stops the kernels and reports what was done."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt(number: int, code: int, project: Path) -> None:
+    """An interrupt, or a SIGTERM, stops the kernels and reports what was done."""
     running = subprocess.Popen(
         [sys.executable, "-m", "ipycov", "run", "slow.ipynb"],
         cwd=project,
@@ -175,11 +181,20 @@ def test_an_interrupt(project: Path) -> None:
         text=True,
     )
     time.sleep(8)  # for the kernel to come to the cell that sleeps
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     out, err = running.communicate(timeout=60)
-    assert running.returncode == 130, err
+    assert running.returncode == code, err
     assert "slow.ipynb: interrupted in cell" in out
     assert "TOTAL" in out
+
+
+def test_cells_that_a_cell_runs(tmp_path: Path) -> None:
+    """Cells that a cell of the notebook runs are in no notebook: they are listed and counted."""
+    write_notebook(tmp_path / "a.ipynb", "get_ipython().run_cell('if 1 > 2:\\n    y = 1');")
+    done = command("ipycov", "run", "a.ipynb", cwd=tmp_path)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["In[1].1", "2", "1", "50%"] in rows
+    assert done.stdout.endswith("1 cell that ran is in no notebook on disk, and listed by number\n")
 
 
 def test_sources_with_commas(project: Path) -> None:
@@ -204,3 +219,66 @@ def test_a_missing_extra(package: str, project: Path) -> None:
     assert package in done.stderr
     assert "pip install -e '.[run]'" in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+def kernelspec(directory: Path, *argv: str) -> dict[str, str]:
+    """Install a kernel `other` that is started by `argv`; the environment that has it found."""
+    home = directory / "jupyter" / "kernels" / "other"
+    home.mkdir(parents=True)
+    spec = {"argv": [*argv, "{connection_file}"], "display_name": "o", "language": "python"}
+    (home / "kernel.json").write_text(json.dumps(spec))
+    return {"JUPYTER_PATH": str(directory / "jupyter")}
+
+
+def write_for_other(directory: Path) -> None:
+    """Write a notebook for the kernel `other`, and one for python3."""
+    other = {"name": "other", "display_name": "o", "language": "python"}
+    write_notebook(directory / "other.ipynb", "x = 1", kernelspec=other)
+    write_notebook(directory / "z.ipynb", "y = 2")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["/gone/python"], ["could not be started: [Errno 2] No such file or directory"]),
+        (
+            [sys.executable, "-c", "import sys; sys.exit('no module named x')"],
+            ["kernel: no module named x", "could not be started: Kernel died before replying"],
+        ),
+    ],
+)
+def test_a_kernel_that_does_not_start(argv: list[str], said: list[str], tmp_path: Path) -> None:
+    """It is one line, and the other notebooks are run."""
+    env = kernelspec(tmp_path, *argv)
+    write_for_other(tmp_path)
+    done = command("ipycov", "run", "other.ipynb", "z.ipynb", cwd=tmp_path, env=env, code=1)
+    lines = (done.stderr + done.stdout).splitlines()
+    assert len(lines) == len(said) + 6  # of the table
+    for text in said:
+        assert [line for line in lines if line.startswith("other.ipynb: ") and text in line]
+    assert [line for line in lines if line.split() == ["z.ipynb", "1", "0", "100%"]]
+
+
+def test_a_kernel_whose_port_another_took(tmp_path: Path) -> None:
+    """It is started once more, on other ports."""
+    script = tmp_path / "start.py"
+    script.write_text(
+        "import os, sys\n"
+        "if not os.path.exists('started'):\n"
+        "    open('started', 'w').close()\n"
+        "    sys.exit('zmq.error.ZMQError: Address already in use')\n"
+        "from ipykernel.kernelapp import launch_new_instance\n"
+        "launch_new_instance(['-f', sys.argv[1]])\n"
+    )
+    env = kernelspec(tmp_path, sys.executable, str(script))
+    write_for_other(tmp_path)
+    done = command("ipycov", "run", "other.ipynb", cwd=tmp_path, env=env)
+    assert (tmp_path / "started").exists()
+    assert done.stdout.splitlines()[-1].split() == ["TOTAL", "1", "0", "100%"]
+    assert done.stderr == ""
+
+
+def test_a_notebook_that_erases(tmp_path: Path) -> None:
+    """What a notebook has its own session forget is reported all the same."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1", "%load_ext ipycov", "%coverage_erase")
+    assert "100%" in command("ipycov", "run", "a.ipynb", cwd=tmp_path).stdout

@@ -15,7 +15,10 @@ PACKAGE = Path(ipycov.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
 #: The only modules that know a live shell.
-EDGE = {"extension", "history", "live_magic", "magic_arguments", "magics", "run_magic"}
+EDGE = {
+    *("extension", "history", "magic_arguments"),
+    *("cov_magic", "live_magic", "measuring_magics", "report_magic", "run_magic"),
+}
 
 #: The core takes values and returns values: what it may import of ipycov.
 CORE = {
@@ -28,7 +31,8 @@ CORE = {
     "coverage_files": set(),
     "coverage_tracers": set(),
     "coverage_collector": {"coverage_files", "coverage_tracers"},
-    "coverage_beside": {"coverage_collector"},
+    "coverage_beside": {"coverage_collector", "coverage_taps", "coverage_tracers"},
+    "coverage_taps": {"coverage_collector", "coverage_files", "coverage_tracers"},
     "coverage_monitoring": set(),
     "coverage_reports": {"analysis"},
     "measure": {

@@ -371,6 +371,41 @@ def test_tasks_that_outlive_their_cell(bare: Notebook, core: str, branch: bool) 
 
 
 @EVERY_CORE
+def test_what_begins_between_two_cells(bare: Notebook, core: str, branch: bool) -> None:
+    """A task and a thread that begin when their cell has ended are measured in the next."""
+    notebook = load_with(bare, core, branch)
+    label = notebook.cell(
+        """
+        import threading
+        go_on, begun, event = threading.Event(), threading.Event(), asyncio.Event()
+        async def work():
+            await event.wait()
+            b = 2
+            await asyncio.sleep(0)
+            c = 3
+        def late():
+            begun.set()
+            go_on.wait()
+            d = 4
+        def wait():
+            first.wait()
+            late()
+        def start(result):
+            get_ipython().events.unregister("post_run_cell", start)
+            first.set()
+            begun.wait()
+        first, thread = threading.Event(), threading.Thread(target=wait)
+        thread.start()
+        get_ipython().events.register("post_run_cell", start)
+        task = asyncio.create_task(work())
+        """
+    )
+    assert set(notebook.lines(label)[1]) >= {5, 6, 7, 11}
+    notebook.cell("event.set()\nawait task\ngo_on.set()\nthread.join()")
+    assert not set(notebook.lines(label)[1]) & {5, 6, 7, 11}
+
+
+@EVERY_CORE
 def test_threads_that_outlive_their_cell(bare: Notebook, core: str, branch: bool) -> None:
     """Threads and pools started in one cell are measured in later cells."""
     notebook = load_with(bare, core, branch)
@@ -570,6 +605,39 @@ def test_the_directory_changes(notebook: Notebook) -> None:
     files = notebook.report()
     assert {label, "lib_moved.py", os.path.join("sub", "lib_there.py")} <= set(files)
     assert files["lib_moved.py"]["missing_lines"] == [3]
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_everything_is_included(core: str, bare: Notebook) -> None:
+    """Where `include` has all files in, coverage.py's own too, cells run, beside threads."""
+    bare.must("%load_ext ipycov")
+    bare.must(f"%config IPyCov.core = {core!r}\n%config IPyCov.include = ['*']")
+    bare.must("import threading\nended = threading.Event()")
+    bare.must("thread = threading.Thread(target=ended.wait)\nthread.start()")
+    label = bare.must("x = 1\nif x == 2:\n    y = 3").label
+    bare.must("ended.set()\nthread.join()")
+    report = bare.must(f"%coverage_report -m --include {label}")
+    assert "67%" in report.text
+
+
+def test_options_that_change_in_another_directory(bare: Notebook) -> None:
+    """The configuration and names stay those of where the session began."""
+    bare.write(".coveragerc", "[run]\nomit = */lib_left.py\n[report]\nexclude_also = left out\n")
+    bare.write("sub/.coveragerc", "[report]\nprecision = 3\n")
+    bare.write("lib_kept.py", "x = 1\nif x == 2:  # left out\n    y = 1\n")
+    bare.write("lib_left.py", "x = 1\n")
+    bare.must("%load_ext ipycov")
+    bare.must("import os\nos.chdir('sub')")
+    bare.must("%config IPyCov.branch = True")
+    bare.must(
+        "import sys\nsys.path.append(os.path.dirname(os.getcwd()))\nimport lib_kept, lib_left"
+    )
+    bare.must("sys.path.pop()")
+    files = bare.report()
+    assert files["lib_kept.py"]["excluded_lines"] == [2, 3]
+    assert not [name for name in files if "lib_left" in name]
+    assert "100%" in bare.must("%coverage_report").text
+    assert os.path.basename(bare.must("os.getcwd()").result.strip("'")) == "sub"
 
 
 # ---------------------------------------------------------------- traits and config files
@@ -1070,3 +1138,31 @@ def test_unloading_frees_the_cells(fresh: Notebook) -> None:
     )
     assert "x0" not in held.result  # the latest's, a core may hold until it starts
     assert "x1" not in held.result
+
+
+def test_a_macro(fresh: Notebook) -> None:
+    """A line that IPython makes several statements of counts as the line that was typed."""
+    fresh.load()
+    number = fresh.must("y = 1\nprint(y)").count
+    fresh.must(f"%macro mm {number}")
+    label = fresh.must("x = 1\nmm").label
+    assert fresh.lines(label) == ([1, 2], [])
+    number = fresh.must("# told\ny = 1\nz = 2").count
+    fresh.must(f"%macro nn {number}")
+    label = fresh.must("nn").label
+    assert fresh.lines(label)[1] == []
+
+
+def test_a_transformer_of_one_line(fresh: Notebook) -> None:
+    """Lines below one that a transformer made several of keep their numbers, with branches too."""
+    fresh.load(branch=True)
+    fresh.must(
+        "def twice(lines):\n"
+        "    return [each for line in lines for each in"
+        " (['q = 1\\n', 'q = 2\\n'] if line == 'DUP\\n' else [line])]\n"
+        "get_ipython().input_transformers_post.append(twice)"
+    )
+    label = fresh.must("x = 1\nDUP\nif x == 2:\n    z = 1\nw = 1").label
+    file = fresh.report()[label]
+    assert (file["executed_lines"], file["missing_lines"]) == ([1, 2, 3, 5], [4])
+    assert file["missing_branches"] == [[3, 4]]

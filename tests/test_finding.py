@@ -12,6 +12,23 @@ from ipycov.cells import Cell
 from ipycov.finding import notebook_of
 
 
+def test_notebooks_that_fit_alike(tmp_path: Path) -> None:
+    """Where nothing tells which of them ran, it is said for which one the cells count."""
+    paths = []
+    for name, texts in {"a": ["x = 1", "y = 2"], "b": ["x = 1"], "c": ["x = 2"]}.items():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(t) for t in texts])
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        paths.append(str(tmp_path / f"{name}.ipynb"))
+    said: list[str] = []
+    found = notebook_of([Cell("<1>", "x = 1")], paths, str(tmp_path), said.append)
+    assert found is not None
+    assert found.path == paths[1]
+    (message,) = said
+    assert f"{os.path.relpath(paths[0])} or {os.path.relpath(paths[1])}:" in message
+    assert notebook_of([Cell("<1>", "x = 2")], paths, str(tmp_path), said.append) is not None
+    assert len(said) == 1
+
+
 @pytest.mark.parametrize("original", ["pipe", "a\0b", "\ud800", "/dev/zero", ".", "absent.ipynb"])
 def test_a_copy_of_what_is_no_file(original: str, tmp_path: Path) -> None:
     """A copy that was made from what is no file is itself the notebook; nothing is waited for."""

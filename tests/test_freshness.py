@@ -163,6 +163,8 @@ def test_a_report_says_that_a_module_changed(notebook: Notebook) -> None:
     assert short in notebook.must("%coverage_live").html
     notebook.must("%coverage_report html -o site")
     assert short in (notebook.directory / "site/index.html").read_text()
+    why = notebook.must("%coverage_report --why lib_fresh").stdout
+    assert "2 lines of it have run (it was changed since it was measured)" in why
     notebook.must("import importlib\nimportlib.reload(lib_fresh).f()")
     assert (
         "lib_fresh.py was changed while it was measured" in notebook.must("%coverage_report").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ def test_cells_by_number() -> None:
     contexts = GatheredContexts()
     for context in ("In[10]", "In[2]!1", "In[3]|test_a", "In[3]", ""):
         contexts.add("lib.py", context, "a.ipynb", lines(4))
-    assert contexts.of("lib.py", own=False) == {4: ["In[2]", "In[3]", "In[10]"]}
-    assert contexts.of("other.py", own=False) == {}
+    assert contexts.of("lib.py", own=False, chosen=bool) == {4: ["In[2]", "In[3]", "In[10]"]}
+    assert contexts.of("other.py", own=False, chosen=bool) == {}
 
 
 def test_cells_of_several_notebooks() -> None:
@@ -37,9 +38,9 @@ def test_cells_of_several_notebooks() -> None:
     contexts.add("lib.py", "In[2]", "b.ipynb", lines(1, 2))
     contexts.add("lib.py", "In[10]", "a.ipynb", lines(1))
     contexts.add("a.ipynb", "In[10]", "a.ipynb", lines(7))
-    found = contexts.of("lib.py", own=False)
+    found = contexts.of("lib.py", own=False, chosen=bool)
     assert found == {1: ["a.ipynb:In[10]", "b.ipynb:In[2]"], 2: ["b.ipynb:In[2]"]}
-    assert contexts.of("a.ipynb", own=True) == {7: ["In[10]"]}
+    assert contexts.of("a.ipynb", own=True, chosen=bool) == {7: ["In[10]"]}
 
 
 @pytest.fixture
@@ -107,3 +108,24 @@ def test_a_report_of_stored_sessions(notebook: Path, tmp_path: Path) -> None:
     found = files(tmp_path / "out.json")
     assert found["a.ipynb"]["contexts"][str(line_of(notebook, "f(2)"))] == ["In[3]"]
     assert found["In[7]"]["contexts"] == {"1": ["In[7]", "In[8]"]}
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_contexts_that_are_chosen(notebook: Path, branch: bool) -> None:
+    """`[report] contexts` narrows reports of notebooks and modules to what some cells ran."""
+    folder = notebook.parent
+    (folder / ".coveragerc").write_text(
+        f"[run]\nbranch = {branch}\n[report]\ncontexts = In.3.\nformat = total\n"
+    )
+    options = ("--json", "few.json", "--xml", "all.xml", "--show-contexts")
+    done = command("ipycov", "run", "a.ipynb", *options, cwd=folder)
+    found = files(folder / "few.json")
+    calls, body = line_of(notebook, "f(1)"), line_of(notebook, "    return lib.sign(x)")
+    assert found["a.ipynb"]["executed_lines"] == [body, calls]
+    assert found["a.ipynb"]["contexts"][str(body)] == ["In[3]"]
+    assert found["lib.py"]["executed_lines"] == [2, 4]
+    if branch:
+        assert found["lib.py"]["executed_branches"] == [[2, 4]]
+    assert (folder / "all.xml").read_text().count('hits="0"') == 1
+    assert re.fullmatch(r"\d+\n", done.stdout)
+    assert "Wrote xml report to all.xml" in done.stderr

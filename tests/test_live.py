@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from coverage.results import Numbers
 from kernels import Notebook, needs_cell_ids
+from projects import command, line_of, write_notebook
 
 from ipycov.live import LiveView
 
@@ -212,6 +213,35 @@ def test_a_cell_from_before_loading(fresh: Notebook) -> None:
     assert entry["excluded_lines"] == [1, 2, 3]
     assert f"{label}: ran before measuring began: 1, 2, 3" in fresh.must("%coverage_report").text
     assert "ran before measuring" in fresh.must("%coverage_report html").html
+
+
+def test_a_notebook_from_before_loading(fresh: Notebook) -> None:
+    """What its first cells defined is not missed in a later report, in another process, either."""
+    cells = [
+        "import os\nclass A:\n    def f(self, x):\n        if x:\n            y = 1",
+        "import json as never_there\ndel never_there",
+        "%load_ext ipycov\nfrom os import path",
+        "A().f(0)",
+        "import os.path",
+    ]
+    file = write_notebook(fresh.directory / "n.ipynb", *cells)
+    for cell in cells:
+        fresh.must(cell)
+    done = command("ipycov", "report", "--json=r.json", "--html=site", cwd=fresh.directory)
+    entry = json.loads((fresh.directory / "r.json").read_text())["files"]["n.ipynb"]
+    begins = {text.strip(): line_of(file, text) for text in ("import os", "class A:", "    def f")}
+    loads = [line_of(file, text) for text in ("%load_ext ipycov", "from os import path")]
+    assert entry["excluded_lines"] == [*begins.values(), *loads]
+    missing = [line_of(file, text) for text in ("            y = 1", "import json", "del never")]
+    assert entry["missing_lines"] == missing
+    assert entry["summary"]["covered_lines"] == 3
+    listed = ", ".join(map(str, begins.values()))
+    assert f"n.ipynb, cell 1: ran before measuring began: {listed}\n" in done.stdout
+    assert "n.ipynb, cell 2: ran" not in done.stdout
+    listed = ", ".join(map(str, loads))
+    assert f"n.ipynb, cell 3: ran before measuring began: {listed}\n" in done.stdout
+    page = (fresh.directory / "site" / "n.ipynb.html").read_text()
+    assert "3 lines ran before measuring" in page
 
 
 @pytest.mark.parametrize(

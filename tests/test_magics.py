@@ -41,6 +41,15 @@ def test_cov_runs_the_cell_as_usual(notebook: Notebook) -> None:
     assert "!     x = 1" in shown(reply.html)
 
 
+@pytest.mark.parametrize("timing", ["%%time\n", "%time ", "%timeit -n1 -r1 "])
+def test_cov_is_all_that_is_timed(notebook: Notebook, timing: str) -> None:
+    """`%cov` as all that a magic times is shown, and fails, as anywhere."""
+    f = notebook.must(F).label
+    assert f"{f} f  67%" in notebook.must(f"{timing}%cov f(1)").text
+    reply = notebook.run(f"{timing}%cov --fail-under 99 f(1)")
+    assert "UnderThreshold" in reply.said
+
+
 @pytest.mark.parametrize(
     ("text", "out"),
     [
@@ -167,7 +176,7 @@ def test_an_error_stays_an_error(notebook: Notebook, text: str) -> None:
     everything = reply.stdout + reply.stderr + reply.traceback
     assert everything.count("Traceback (most recent call last)") == 1
     assert f"{reply.label}  " in reply.text
-    assert "magics.py" not in reply.traceback
+    assert "cov_magic.py" not in reply.traceback
     assert notebook.must("1 + 1").result == "2"
 
 
@@ -188,7 +197,7 @@ def test_what_an_await_ran(notebook: Notebook) -> None:
     assert notebook.lines(reply.label) == ([1, 2, 3], [4])
     failed = notebook.run("x = 1\n%cov await nothing\ny = 2")
     assert failed.ename == "NameError"
-    assert "magics.py" not in failed.traceback
+    assert "cov_magic.py" not in failed.traceback
     assert notebook.lines(failed.label) == ([1, 2], [3])
 
 
@@ -483,13 +492,20 @@ def test_fail_under_of_a_report(notebook: Notebook, format: str) -> None:
     assert notebook.must(f"%coverage_report {format} -o out --fail-under 78").status == "ok"
 
 
+def test_fail_under_a_hundred(notebook: Notebook) -> None:
+    """What is not all is never shown as 100, however little is missed."""
+    notebook.cell("if 1 == 2:\n    y = 1\n" + "x = 1\n" * 300)
+    reply = notebook.run("%coverage_report --fail-under 100")
+    assert reply.evalue == "Coverage failure: total of 99 is less than fail-under=100"
+
+
 def test_fail_under_of_the_config_file(bare: Notebook) -> None:
     """fail_under of the configuration file holds where no option says otherwise."""
     (bare.directory / ".coveragerc").write_text("[report]\nfail_under = 90\nprecision = 1\n")
     bare.load()
     measured(bare)
     reply = bare.run("%coverage_report")
-    assert reply.evalue == "Coverage failure: total of 77.8 is less than fail-under=90"
+    assert reply.evalue == "Coverage failure: total of 77.8 is less than fail-under=90.0"
     bare.must("%coverage_report --fail-under 50")
     bare.must("%coverage_report --fail-under 0")
     bare.must("%%cov\nif 1 == 2:\n    x = 1")
@@ -546,6 +562,184 @@ def test_a_report_that_fails_leaves_the_last_one(notebook: Notebook) -> None:
     notebook.run("%coverage_report json -o r.json --omit '*'")
     assert (notebook.directory / "r.json").read_text() == before
     assert sorted(os.listdir(notebook.directory)) == names
+
+
+def test_a_report_on_the_standard_output(notebook: Notebook) -> None:
+    """`-o -` prints a report, as coverage.py does."""
+    label = notebook.must("x = 1").label
+    reply = notebook.must("%coverage_report json -o -")
+    assert label in json.loads(reply.stdout)["files"]
+    assert not (notebook.directory / "-").exists()
+
+
+def test_cells_by_name(notebook: Notebook) -> None:
+    """`--include` and `--omit` take a cell by its name, brackets and all."""
+    first, second = (notebook.must(f"x = {n}").label for n in range(2))
+    assert set(notebook.report(f"--include {first}")) == {first}
+    assert set(notebook.report(f"--include {first},{second} --omit {first}")) == {second}
+
+
+def test_relative_files(bare: Notebook) -> None:
+    """`relative_files` changes nothing of a live session, whose cells may change directory."""
+    bare.write(".coveragerc", "[run]\nrelative_files = true\nsource = .\n")
+    bare.write("beside.py", "def f():\n    return 1\n")
+    bare.must("%load_ext ipycov")
+    bare.must("import beside\nbeside.f()")
+    bare.must("import os, tempfile\nos.chdir(tempfile.mkdtemp())")
+    assert "2 lines of it have run" in bare.must("%coverage_report --why beside").stdout
+    assert bare.report()["beside.py"]["missing_lines"] == []
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_reports_after_erasing(bare: Notebook, branch: bool) -> None:
+    """A report has nothing left of one on what was erased, of cells and of modules."""
+    name = f"erased_{branch}"
+    bare.write(f"{name}.py", "def f(x):\n    if x:\n        return 1\n    return 2\n")
+    bare.load(branch=branch)
+    cell = bare.must(f"import {name}\ndef g(x):\n    if x:\n        return 1\n    return 2").label
+    for x, ran, in_module in ((1, [3, 4], [2, 3]), (0, [3, 5], [2, 4])):
+        bare.must("%coverage_erase")
+        bare.must(f"{name}.f({x}), g({x})")
+        files = bare.report()
+        assert files[cell]["executed_lines"] == ran
+        assert files[f"{name}.py"]["executed_lines"] == in_module
+
+
+def test_branches_of_some_runs(bare: Notebook) -> None:
+    """Nothing is said of the branches of lines that ran while lines alone were measured."""
+    text = """def f(x):
+    if x:
+        return 1
+    return 2
+for i in range(2):
+    if i:
+        f(1)"""
+    bare.load(branch=False)
+    label = bare.must(text).label
+    calls = bare.must("%%cov --branch\nif f(0) == 1:\n    x = 1").label
+    files = bare.report()
+    assert files[label]["missing_branches"] == []
+    assert files[label]["summary"]["percent_covered"] == 100
+    assert files[calls]["missing_branches"] == [[2, 3]]
+    html = shown(bare.must("%coverage_report html").html)
+    assert html.count("anywhere") == 0
+    assert html.count("never") == 1
+    again = bare.must(f"%%cov --branch\n{text}").label
+    assert bare.report()[again]["missing_branches"] == [[3, 5]]
+
+
+def test_rerun(notebook: Notebook) -> None:
+    """A cell that another runs again keeps its number in every table."""
+    cell = notebook.must("def f():\n    return 1", "a").label
+    call = notebook.must("f()", "b").label
+    number = re.sub(r"\D", "", call)
+    notebook.must(f"%rerun {number}", "c")
+    assert {cell, call} <= set(notebook.report())
+    assert "].1" not in notebook.must("%coverage_report --cells").text
+    assert "1 line of it has run" in notebook.must(f"%coverage_report --why {call}").stdout
+
+
+def test_functions_on_one_line(bare: Notebook) -> None:
+    """A function that stands on the line of its `def` is reached by what calls it alone."""
+    bare.write("one_liners.py", "x = 1\ndef a(): return 1\ndef b(): return 2\n")
+    bare.load()
+    imports = bare.must("%%cov\nimport one_liners")
+    assert "one_liners.py a" not in imports.text
+    own = bare.must("def h(): return 2").label
+    call = bare.must("%%cov\none_liners.b(), h()")
+    assert "one_liners.py b" in call.text
+    assert "one_liners.py a" not in call.text
+    assert f"{own} h" in bare.must("%cov h()").text
+    both = bare.must("def g(): return 3\nz = 1\n%cov g()")
+    assert f"{both.label} g" in both.text
+    table = bare.must("%coverage_report --cells").text
+    (row,) = (line for line in table.splitlines() if line.startswith(f"{call.label} "))
+    assert row.split("  ")[-1].strip() == f"{own} h, one_liners.py b"
+    (row,) = (line for line in table.splitlines() if line.startswith(f"{imports.label} "))
+    assert "one_liners.py" not in row
+
+
+def test_edited_config_file(bare: Notebook) -> None:
+    """A report heeds a configuration file as it is now; one that is broken is said to be."""
+    bare.load()
+    label = bare.must("if 1 == 2:\n    y = 1\n    z = 1").label
+    assert bare.lines(label) == ([1], [2, 3])
+    bare.write(".coveragerc", "[report]\nexclude_also = z =\n")
+    assert bare.lines(label) == ([1], [2])
+    bare.write(".coveragerc", "[report]\nprecision = many\n")
+    assert "config file .coveragerc: invalid" in bare.run("%coverage_report").said
+    assert bare.must("x = 1").said == ""
+    bare.write(".coveragerc", "[report]\nexclude_also = if 1\n")
+    assert bare.lines(label)[1] == []
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_contexts_of_the_config_file(bare: Notebook, branch: bool) -> None:
+    """`[report] contexts` narrows the reports that it narrows for coverage.py, and no others."""
+    name = f"in_contexts_{branch}"
+    bare.write(f"{name}.py", "def f(x):\n    if x:\n        return 1\n    return 2\n")
+    bare.load(branch=branch)
+    first = bare.must(f"import {name}\nif {name}:\n    y = 1").label
+    second = bare.must(f"{name}.f(0)\nz = 1").label
+    bare.write("narrow.cfg", f"[coverage:report]\ncontexts = {re.escape(second)}$\n")
+    bare.must("%config IPyCov.config_file = 'narrow.cfg'")
+    files = bare.report("--show-contexts")
+    assert files[first]["executed_lines"] == []
+    assert files[second]["missing_lines"] == []
+    assert files[f"{name}.py"]["executed_lines"] == [2, 4]
+    assert files[f"{name}.py"]["contexts"]["4"] == [second]
+    if branch:
+        assert files[f"{name}.py"]["executed_branches"] == [[2, 4]]
+    shown = bare.must("%coverage_report -m").text
+    assert re.search(rf"^{re.escape(first)} .* 0% +1-3$", shown, re.MULTILINE)
+    for format in ("xml", "lcov"):
+        bare.must(f"%coverage_report {format} -o all.{format}")
+    assert 'number="3" hits="0"' in (bare.directory / "all.xml").read_text()
+    assert (bare.directory / "all.xml").read_text().count('hits="0"') == 1
+    assert "LF:4\nLH:3" in (bare.directory / "all.lcov").read_text()
+    shown = bare.must("%coverage_report html").text
+    assert re.search(rf"^{re.escape(first)} .* 0%$", shown, re.MULTILINE)
+    bare.write("broken.cfg", "[coverage:report]\ncontexts = (\n")
+    bare.must("%config IPyCov.config_file = 'broken.cfg'")
+    assert "Invalid context regex '('" in bare.run("%coverage_report").said
+
+
+def test_format_of_the_config_file(bare: Notebook) -> None:
+    """`[report] format` is that of the table where none is asked for."""
+    bare.load()
+    measured(bare)
+    for format, begins in (("markdown", r"\| Name"), ("total", r"\d\d(\n|$)"), ("text", r"Name ")):
+        bare.write(f"{format}.cfg", f"[coverage:report]\nformat = {format}\n")
+        bare.must(f"%config IPyCov.config_file = '{format}.cfg'")
+        assert re.match(begins, bare.must("%coverage_report").text.lstrip())
+        assert bare.must("%coverage_report text").text.lstrip().startswith("Name ")
+        bare.must("%coverage_report -o out.txt")
+        assert re.match(begins, (bare.directory / "out.txt").read_text())
+    bare.write("other.cfg", "[coverage:report]\nformat = other\n")
+    bare.must("%config IPyCov.config_file = 'other.cfg'")
+    for command in ("%coverage_report", "%coverage_report -o x.txt"):
+        assert "Unknown report format choice: 'other'" in bare.run(command).said
+
+
+def test_html_options_of_the_config_file(bare: Notebook) -> None:
+    """`[html] skip_covered` and `show_contexts` hold in the notebook as on the written site."""
+    bare.load()
+    label = bare.must("def f(x):\n    if x:\n        return 1").label
+    again = bare.must("f(0)").label
+    before = shown(bare.must("%coverage_report html").html)
+    assert again in before
+    assert "Which cells ran its lines" not in before
+    bare.write("html.cfg", "[coverage:html]\nskip_covered = true\nshow_contexts = true\n")
+    bare.must("%config IPyCov.config_file = 'html.cfg'")
+    text = shown(bare.must("%coverage_report html").html)
+    assert f"1  {label}\n2  {again}\n" in text
+    assert re.findall(r"(In\[\d+\]) +\d+%", text) == [label]
+    bare.write(
+        "all.cfg", "[coverage:report]\nskip_covered = true\n[coverage:html]\nskip_covered = 0\n"
+    )
+    bare.must("%config IPyCov.config_file = 'all.cfg'")
+    assert f"{again}  100%" in shown(bare.must("%coverage_report html").html)
+    assert f"{again}  100%" not in shown(bare.must("%coverage_report html --skip-covered").html)
 
 
 def test_what_a_report_is_written_to(notebook: Notebook) -> None:

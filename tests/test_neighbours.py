@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,18 +14,10 @@ from typing import Any
 
 import IPython
 import pytest
-from kernels import CORES, Kernel, Notebook
+from kernels import CORES, MEASURING, Kernel, Notebook
 from projects import command, line_of, write_notebook
 
 MONITORS = sys.version_info >= (3, 12)
-
-#: Each core with and without branches, as far as it measures them.
-MEASURING = [
-    (core, branch)
-    for core in CORES
-    for branch in (False, True)
-    if not (core == "sysmon" and branch and sys.version_info < (3, 14))
-]
 
 each_core = pytest.mark.parametrize("core", CORES)
 measuring = pytest.mark.parametrize(("core", "branch"), MEASURING)
@@ -205,28 +198,6 @@ def test_viztracer(fresh: Notebook, core: str, branch: bool) -> None:
     events = json.loads((fresh.directory / "v.json").read_text())["traceEvents"]
     assert any(event["name"].startswith("work") for event in events)
     assert fresh.lines(label)[1] == []
-    assert is_measured(fresh)
-
-
-@measuring
-@pytest.mark.parametrize("theirs", CORES)
-def test_a_coverage_of_the_users(fresh: Notebook, core: str, branch: bool, theirs: str) -> None:
-    """A user's own Coverage measures in one cell or over several, and ours goes on after it."""
-    if (core, theirs) == ("ctrace", "pytrace"):
-        pytest.skip("coverage.py's own tracers do not stand this: the Python one is gone at once")
-    fresh.load(core=core, branch=branch)
-    fresh.write("lib_theirs.py", "def one():\n    return 1\ndef two():\n    return 2")
-    fresh.cell("import coverage, lib_theirs")
-    fresh.cell(
-        "c = coverage.Coverage(data_file=None, config_file=False)\n"
-        f"c.set_option('run:core', {theirs!r})"
-    )
-    fresh.cell("c.start()")
-    fresh.cell("lib_theirs.one()")
-    fresh.cell("lib_theirs.two()")
-    fresh.cell("c.stop()")
-    lines = fresh.must("sorted(c.get_data().lines(lib_theirs.__file__))").result
-    assert lines == "[2, 4]"
     assert is_measured(fresh)
 
 
@@ -469,6 +440,60 @@ def test_no_current_directory(fresh: Notebook) -> None:
     fresh.must("import os; os.chdir('/')\n%load_ext ipycov")
 
 
+def test_a_directory_that_is_gone(fresh: Notebook) -> None:
+    """Where coverage.py can't begin anew for it, cells run, and it is said what to do."""
+    fresh.load()
+    fresh.must("import os\nos.mkdir('there')\nos.chdir('there')\nos.rmdir('../there')")
+    fresh.must("%config IPyCov.branch = True")
+    said = "not measured: the current directory is gone: go to another with %cd\n"
+    assert fresh.must("x = 1").stderr == f"ipycov: {said}"
+    assert fresh.must("%%cov\nx = 1").stdout == said
+    for magic in ("%coverage_report", "%coverage_report --why In[1]"):
+        assert fresh.run(magic).said.strip() == f"UsageError: {said[14:-1]}"
+    fresh.must("os.chdir('..')")
+    assert fresh.lines(fresh.cell("y = 1")) == ([1], [])
+
+
+RAISE_ON_LINE_1 = ["class A(undefined):\n    x = 1", "sorted([1], key=lambda: 0)"]
+
+
+@pytest.mark.parametrize("text", RAISE_ON_LINE_1)
+def test_a_traceback_from_line_1(fresh: Notebook, text: str) -> None:
+    """The lines of a cell's first statement are those of a traceback without ipycov."""
+
+    def shown() -> str:
+        return re.sub(r"In\[\d+\]|0x\w+|\d+\.py", "", fresh.run(text).traceback)
+
+    plain = shown()
+    fresh.load(branch=True)
+    assert shown() == plain
+    fresh.must("%unload_ext ipycov")
+    assert shown() == plain
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
+def test_tool_ids_that_a_cell_frees(fresh: Notebook) -> None:
+    """A cell that frees ids of sys.monitoring which are not its own breaks nothing."""
+    fresh.load(core="sysmon", branch=False)
+    fresh.must("import sys\nfor number in range(6):\n    sys.monitoring.free_tool_id(number)")
+    label = fresh.cell("def f():\n    return 1\nf()")
+    assert fresh.lines(label) == ([1, 2, 3], [])
+    fresh.must("%unload_ext ipycov")
+    assert fresh.must("sys.monitoring.get_tool(1) is None").result == "True"
+
+
+def test_threads_that_can_not_be_counted(fresh: Notebook) -> None:
+    """No tracer is left where a cell breaks what tells of other threads."""
+    fresh.load(core="ctrace")
+    fresh.must(
+        "import sys, threading\nreal = threading.enumerate\nthreading.enumerate = lambda: 1 / 0"
+    )
+    fresh.must("x = 1")
+    fresh.must("threading.enumerate = real")
+    fresh.must("%unload_ext ipycov")
+    assert fresh.must("sys.gettrace(), threading.gettrace()").result == "(None, None)"
+
+
 def test_a_module_called_coverage(fresh: Notebook) -> None:
     """A file of the user's that hides coverage.py is named when ipycov is loaded."""
     path = fresh.write("coverage.py", "x = 1")
@@ -481,8 +506,8 @@ def test_a_module_called_coverage(fresh: Notebook) -> None:
 
 
 BREAKAGES = {
-    "no place to write": "_s._store._directory = __import__('pathlib').Path('/proc/nowhere')\n"
-    "_s._store.close()",
+    "no place to write": "_store = _s._keeper._store\n"
+    "_store._directory = __import__('pathlib').Path('/proc/nowhere')\n_store.close()",
     "full disk": "import ipycov.store as st\nclass _os:\n"
     "    def __getattr__(self, name): return getattr(os, name)\n"
     "    def write(self, *a): raise OSError(28, 'No space left on device')\nst.os = _os()",
@@ -499,7 +524,7 @@ BREAKAGES = {
     "no name": "_s.compiler.name = lambda *a: 1 / 0",
     "no lines": "import ipycov.cells\nipycov.cells.translate = lambda *a, **k: 1 / 0",
     "no analysis": "from ipycov import session_reports as _r\n_r.CellAnalysis = lambda *a: 1 / 0",
-    "no store": "_s._store.add = lambda *a: 1 / 0",
+    "no store": "_s._keeper._store.add = lambda *a: 1 / 0",
     "no mark": "_s.compiler.mark = lambda *a: 1 / 0",
     "no place": "_s.compiler.place = _s.compiler.place_timed = lambda *a: 1 / 0",
     "no options": "_s.options = lambda: 1 / 0",

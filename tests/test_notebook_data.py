@@ -9,7 +9,7 @@ import pytest
 from projects import write_notebook
 
 from ipycov.cells import CellBook
-from ipycov.notebook_data import fold_killed_kernels
+from ipycov.kernel_data import fold_killed_kernels
 from ipycov.results import Measured
 from ipycov.store import Store, StoredSession
 

@@ -14,6 +14,8 @@ import nbformat
 import pytest
 from projects import CONFIG, LIB, Project, command, line_of, write_notebook
 
+from ipycov import notebooks
+
 RUNNERS = {
     "nbmake": ["pytest", "-q", "--nbmake", "a.ipynb"],
     "nbval": ["pytest", "-q", "--nbval-lax", "a.ipynb"],
@@ -34,6 +36,22 @@ def test_a_runner(runner: str, tmp_path: Path) -> None:
     assert files["a.ipynb"]["summary"]["num_statements"] == 6
     assert files["lib.py"]["missing_lines"] == [3]
     assert project.notebook.read_bytes() == before
+
+
+@pytest.mark.parametrize("patch", ["patch = subprocess", ""])
+@pytest.mark.parametrize("config", ["", "branch = true\n"])
+def test_nbval_measures_too(patch: str, config: str, tmp_path: Path) -> None:
+    """`pytest --nbval --cov` runs cells of its own to measure: the notebook's are as ever."""
+    project = Project(tmp_path)
+    (tmp_path / ".coveragerc").write_text(f"[run]\nplugins = ipycov\n{patch}\n{config}")
+    asked = ("--cov=.", "--cov-report=json")
+    done = project.python("pytest", "-q", "--nbval-lax", *asked, "a.ipynb")
+    files = json.loads((tmp_path / "coverage.json").read_text())["files"]
+    assert set(files) == {"a.ipynb", "lib.py"}, done.stdout
+    assert files["a.ipynb"]["missing_lines"] == [line_of(project.notebook, "    return None")]
+    assert files["a.ipynb"]["summary"]["num_statements"] == 6
+    assert files["lib.py"]["missing_lines"] == [3]
+    assert not (tmp_path / ".ipycov").exists()
 
 
 @pytest.mark.parametrize("report", ["report", "html", "xml", "lcov", "json", "annotate"])
@@ -106,16 +124,19 @@ def test_moving_on(config: str, tmp_path: Path) -> None:
         assert entry["missing_branches"] == [[condition, missed[-1]]]
 
 
-def test_stale(tmp_path: Path) -> None:
+@pytest.mark.parametrize("config", ["", "branch = true\n"])
+def test_stale(config: str, tmp_path: Path) -> None:
     """What the old text of an edited cell covered is not said of the new text, but said."""
-    project = Project(tmp_path)
+    project = Project(tmp_path, config=config)
     project.measure(*RUNNERS["nbmake"])
     text = project.notebook.read_text().replace("return None", "return 0")
     project.notebook.write_text(text)
     done = project.python("coverage", "report")
     assert "1 cell has another text than when the notebook ran" in done.stderr
     lines = [line_of(project.notebook, t) for t in ("def f(x):", "    return 0")]
-    assert set(lines) <= set(project.report()["a.ipynb"]["missing_lines"])
+    entry = project.report()["a.ipynb"]
+    assert set(lines) <= set(entry["missing_lines"])
+    assert entry.get("executed_branches", []) == []
 
 
 def test_no_notebook(tmp_path: Path) -> None:
@@ -153,6 +174,127 @@ def test_a_copy_of_an_earlier_run(tmp_path: Path) -> None:
     assert sorted(project.measure(*RUNNERS["nbconvert"])) == ["a.ipynb", "lib.py"]
 
 
+@pytest.mark.parametrize("runner", ["nbmake", "jupyter execute"])
+def test_cells_that_cells_run(runner: str, tmp_path: Path) -> None:
+    """They are apart, by the cell that ran them, and hide no notebook though they are the most."""
+    project = Project(tmp_path, config="source = .\n")
+    run = "ip.run_cell('k = {0}')"
+    write_notebook(
+        project.notebook,
+        "\n".join(["ip = get_ipython()", *map(run.format, range(3))]),
+        run.format(3),
+    )
+    files = project.measure(*RUNNERS[runner])
+    assert files["a.ipynb"]["missing_lines"] == []
+    nested = [f"a.ipynb:In[1].{n}" for n in (1, 2, 3)]
+    assert sorted(files) == ["a.ipynb", *nested, "a.ipynb:In[2].1", "lib.py"]
+
+
+def test_functions_and_classes(tmp_path: Path) -> None:
+    """A notebook's functions and classes are told as a module's."""
+    project = Project(tmp_path)
+    text = """
+        class A:
+            def a(self):
+                return 1
+
+            def b(self):
+                return 2
+
+
+        A().a()
+        """
+    write_notebook(project.notebook, "import lib", text)
+    files = project.measure("nbconvert", "--to", "notebook", "--execute", "--inplace", "a.ipynb")
+    functions = {name: each["summary"] for name, each in files["a.ipynb"]["functions"].items()}
+    assert functions["A.a"]["missing_lines"] == 0
+    assert functions["A.b"]["missing_lines"] == 1
+    assert functions[""]["num_statements"] == 5
+    assert files["a.ipynb"]["classes"]["A"]["summary"]["missing_lines"] == 1
+
+
+def test_a_kernel_that_runs_cells_alone(tmp_path: Path) -> None:
+    """Files that could have run are listed though nothing but cells did."""
+    project = Project(tmp_path, config="source = .\n")
+    write_notebook(project.notebook, "x = 1")
+    nbmake = ("-m", "pytest", "-q", "-s", "--nbmake", "a.ipynb")
+    done = project.python("coverage", "run", *nbmake)
+    assert "Can't touch files" not in done.stdout + done.stderr
+    project.python("coverage", "combine")
+    assert {"a.ipynb", "lib.py"} <= set(project.report())
+
+
+def test_copies_under_source(tmp_path: Path) -> None:
+    """The copies that papermill writes below `source` are no notebooks that never ran."""
+    project = Project(tmp_path, config="source = .\n")
+    (tmp_path / "out").mkdir()
+    papermill = ("papermill", "-p", "unused")
+    project.python("coverage", "run", "-m", *papermill, "1", "a.ipynb", "out/one.ipynb")
+    files = project.measure(*papermill, "2", "a.ipynb", "out/two.ipynb")
+    assert {name for name in files if name.endswith(".ipynb")} == {"a.ipynb"}
+
+
+def test_papermill_in_place(tmp_path: Path) -> None:
+    """A notebook that papermill has written to itself is that notebook, not a copy of it."""
+    project = Project(tmp_path, config="source = .\n")
+    write_notebook(tmp_path / "b.ipynb", "import os", "x = 1")
+    write_notebook(tmp_path / "c.ipynb", "import os", "y = 1")
+    project.python("papermill", "c.ipynb", "c.ipynb")
+    files = project.measure("papermill", "b.ipynb", "b.ipynb")
+    summaries = {name: file["summary"] for name, file in files.items()}
+    assert summaries["b.ipynb"]["percent_covered"] == 100
+    assert summaries["c.ipynb"]["percent_covered"] == 0
+
+
+def test_copies_that_run_by_themselves(tmp_path: Path) -> None:
+    """A copy that was edited since has run where it has, and not its original."""
+    project = Project(tmp_path)
+    write_notebook(tmp_path / "b.ipynb", "import os", "x = 1\nif x == 2:\n    y = 1")
+    (tmp_path / "out").mkdir()
+    project.python("papermill", "b.ipynb", "out/b.ipynb")
+    copy = tmp_path / "out" / "b.ipynb"
+    copy.write_text(copy.read_text().replace("x == 2", "x == 3"))
+    files = project.measure("pytest", "-q", "--nbmake", "out/b.ipynb")
+    assert set(files) - {"lib.py"} == {"out/b.ipynb"}
+    assert files["out/b.ipynb"]["summary"]["missing_lines"] == 1
+
+
+def test_copies_of_other_directories(tmp_path: Path) -> None:
+    """Copies are left out wherever the kernel ran, and so are those that nbconvert names."""
+    project = Project(tmp_path, config="source = .\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "out").mkdir()
+    write_notebook(tmp_path / "sub" / "b.ipynb", "x = 1")
+    project.python("nbconvert", "--to", "notebook", "--execute", "a.ipynb")
+    assert (tmp_path / "a.nbconvert.ipynb").exists()
+    files = project.measure("papermill", "--cwd", "sub", "sub/b.ipynb", "out/done.ipynb")
+    names = {name for name in files if name.endswith(".ipynb")}
+    assert names == {"a.ipynb", "sub/b.ipynb"}
+
+
+def test_a_notebook_that_another_runs(tmp_path: Path) -> None:
+    """Cells that %run takes from a notebook, which are not measured, are in no report's way."""
+    project = Project(tmp_path)
+    write_notebook(tmp_path / "child.ipynb", "c = 1")
+    write_notebook(tmp_path / "b.ipynb", "x = 1", "%run child.ipynb", "y = c")
+    files = project.measure("pytest", "-q", "--nbmake", "b.ipynb")
+    alone = {name for name in files if name.startswith("b.ipynb:In[")}  # as in IPython 7
+    assert set(files) - {"lib.py"} - alone == {"b.ipynb"}
+    assert files["b.ipynb"]["summary"]["percent_covered"] == 100
+
+
+def test_cells_that_are_skipped(tmp_path: Path) -> None:
+    """Of cells with the same text, one tagged `skip-execution` is the one that did not run."""
+    project = Project(tmp_path)
+    path = write_notebook(tmp_path / "b.ipynb", "x = 1", "y = 1", "x = 1")
+    document = json.loads(path.read_text())
+    document["cells"][0]["metadata"]["tags"] = ["skip-execution"]
+    path.write_text(json.dumps(document, indent=1))
+    files = project.measure("jupyter", "execute", "b.ipynb")
+    first = path.read_text().split("\n").index('    "x = 1"') + 1
+    assert files["b.ipynb"]["missing_lines"] == [first]
+
+
 def test_papermill_from_elsewhere(tmp_path: Path) -> None:
     """The notebook that papermill is given is reported, wherever it is, and not the copy."""
     (tmp_path / "ci").mkdir()
@@ -175,6 +317,21 @@ def test_source(tmp_path: Path) -> None:
     assert files["nbs/never.ipynb"]["summary"]["percent_covered"] == 0
 
 
+@pytest.mark.parametrize("option", ["source", "source_pkgs"])
+def test_source_names_a_package(option: str, tmp_path: Path) -> None:
+    """Notebooks in a package are measured with it, wherever it is imported from."""
+    project = Project(tmp_path, notebook="src/pkg/nbs/a.ipynb", config=f"{option} = pkg\n")
+    (tmp_path / "src" / "pkg" / "__init__.py").touch()
+    write_notebook(tmp_path / "src" / "pkg" / "never.ipynb", "1")
+    write_notebook(tmp_path / "other.ipynb", "2")
+    project.env["PYTHONPATH"] += os.pathsep + str(tmp_path / "src")
+    notebooks = ("src/pkg/nbs/a.ipynb", "other.ipynb")
+    files = project.measure("pytest", "-q", "--nbmake", *notebooks)
+    assert set(files) == {"src/pkg/__init__.py", "src/pkg/nbs/a.ipynb", "src/pkg/never.ipynb"}
+    assert files["src/pkg/nbs/a.ipynb"]["summary"]["missing_lines"] == 1
+    assert files["src/pkg/never.ipynb"]["summary"]["percent_covered"] == 0
+
+
 def test_notebooks_of_the_same_text(tmp_path: Path) -> None:
     """Of two notebooks with the same text, the one beside which its kernel ran is reported."""
     project = Project(tmp_path)
@@ -193,6 +350,35 @@ def test_cells_of_the_same_text(tmp_path: Path) -> None:
     entry = project.measure(*RUNNERS["nbconvert"])["a.ipynb"]
     assert entry["summary"]["num_statements"] == 8
     assert entry["missing_lines"] == []
+
+
+def test_cells_of_the_same_text_that_never_ran(tmp_path: Path) -> None:
+    """One behind a cell that failed has not run, though an earlier one with its text has."""
+    project = Project(tmp_path, config="branch = true\n")
+    twice = "if x > 1:\n    y = 1"
+    write_notebook(project.notebook, "x = 2", twice, "1 / 0", twice)
+    project.python("coverage", "run", "-m", *RUNNERS["nbmake"], code=1)
+    project.python("coverage", "combine")
+    places = [cell.file_lines for cell in notebooks.read(str(project.notebook)).cells]
+    entry = project.report()["a.ipynb"]
+    assert entry["missing_lines"] == list(places[3])
+    assert entry["executed_branches"] == [list(places[1])]
+    _save_in_another_layout(project.notebook)
+    places = [cell.file_lines for cell in notebooks.read(str(project.notebook)).cells]
+    entry = project.report()["a.ipynb"]
+    assert entry["missing_lines"] == [*places[0], *places[4]]
+    assert entry["executed_branches"] == [list(places[2])]
+
+
+def test_a_relative_source(tmp_path: Path) -> None:
+    """Like modules, notebooks are looked for from where coverage.py was started."""
+    project = Project(tmp_path, notebook="nbs/a.ipynb")
+    write_notebook(tmp_path / "other" / "b.ipynb", "x = 1")
+    nbmake = ("-m", "pytest", "-q", "--nbmake", "a.ipynb")
+    command("coverage", "run", "--source=.", *nbmake, cwd=tmp_path / "nbs", env=project.env)
+    project.python("coverage", "combine")
+    # an older coverage.py tells subprocesses nothing of --source: modules may be there too
+    assert [name for name in project.report() if name.endswith(".ipynb")] == ["nbs/a.ipynb"]
 
 
 def test_what_cannot_be_reported(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ FORKED = {
     ),
     "a process that is terminated": (
         "import time\n"
-        "def child(pipe):\n    pipe.send(work(1))\n    time.sleep(60)\n"
+        "def child(pipe):\n    pipe.send(work(1))\n    while True:\n        time.sleep(0.1)\n"
         "ours, theirs = fork.Pipe()\np = fork.Process(target=child, args=(theirs,))\np.start()\n"
         "assert ours.recv() == 'one'\np.terminate()\np.join()\nassert p.exitcode == -15"
     ),
@@ -120,6 +120,25 @@ def test_a_thread_that_outlives_its_cell(notebook: Notebook, core: str) -> None:
 
 
 @pytest.mark.parametrize("core", CORES)
+def test_a_thread_that_outlives_erasing(notebook: Notebook, core: str) -> None:
+    """What a thread of an earlier cell runs after %coverage_erase is counted, and that alone."""
+    notebook.must(f"%config IPyCov.core = {core!r}")
+    work = notebook.cell(WORK)
+    notebook.must(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "threads = ThreadPoolExecutor(1)\nthreads.submit(work, 0).result()"
+    )
+    notebook.must("%coverage_erase")
+    label = notebook.cell("threads.submit(work, 1).result()")
+    report = notebook.report()
+    assert report[work]["executed_lines"] == [2, 3]
+    assert label in report
+    notebook.must("%coverage_erase\nthreads.submit(work, 0).result()")
+    assert notebook.report()[work]["executed_lines"] == [2, 4]
+    notebook.must("threads.shutdown()")
+
+
+@pytest.mark.parametrize("core", CORES)
 def test_a_task_that_outlives_its_cell(notebook: Notebook, core: str) -> None:
     """What a task of an earlier cell runs while a later cell does is counted."""
     notebook.must(f"%config IPyCov.core = {core!r}\nimport asyncio")
@@ -172,7 +191,8 @@ MODULE = """
 
     def and_wait(pipe):
         pipe.send(work(1))
-        time.sleep(60)
+        while True:  # Python forgets a signal that comes as a wait begins
+            time.sleep(0.1)
 
     def by_a_fork():
         pid = os.fork()

@@ -26,10 +26,22 @@ def test_what_was_added_has_a_version() -> None:
     collected = Collected()
     collected.add("x.py", [1], None)
     collected.add("y.py", [1], None)
-    collected.add("x.py", [2], None)
     files = collected.files()
-    assert (files["x.py"].lines, files["x.py"].version) == ({1, 2}, 2)
-    assert (files["y.py"].lines, files["y.py"].version) == ({1}, 1)
+    first, other = files["x.py"].version, files["y.py"].version
+    collected.add("x.py", [2], None)
+    assert files["x.py"].lines == {1, 2}
+    assert files["x.py"].version > other > first > 0
+    assert files["y.py"].version == other
+
+
+def test_no_version_is_had_twice() -> None:
+    """What is measured after erasing can't be taken for what was measured before."""
+    versions = []
+    for _ in range(2):
+        collected = Collected()
+        collected.add("x.py", [1], None)
+        versions.append(collected.files()["x.py"].version)
+    assert versions[0] < versions[1]
 
 
 def test_lines_and_arcs_come_together() -> None:
@@ -62,7 +74,7 @@ def test_touching_keeps_what_ran() -> None:
 def test_what_some_contexts_ran() -> None:
     """The lines of some contexts are read, and the data is left open to all."""
     held = data(**{"In[1]": {"x.py": [1]}, "In[11]": {"x.py": [2]}})
-    assert collected_in([held], {"x.py"}, ["In[1]"]).files()["x.py"].lines == {1}
+    assert collected_in(held, {"x.py"}, ["In[1]"]).files()["x.py"].lines == {1}
     assert sorted(held.lines("x.py") or []) == [1, 2]
 
 

@@ -480,3 +480,20 @@ MARKDOWN = [
 def test_headings(markdown: str, found: list[tuple[int, str]]) -> None:
     """Headings are found by CommonMark's rules, and none in code."""
     assert [(each.level, each.text) for each in headings(7, markdown)] == found
+
+
+SPANS = [
+    ("`f(*a)`, **b c** and _d_", [("f(*a)", True), (", b c and d", False)]),
+    ("``a`b`` snake_case_name 2 * 3 * 4", [("a`b", True), (" snake_case_name 2 * 3 * 4", False)]),
+    ('<a id="x"></a>[A](http://b) a < b', [("A a < b", False)]),
+    ("`a **b *", [("`a **b *", False)]),
+    ('<a id="x"></a>', []),
+    ("_a " * 100_000, [("_a " * 99_999 + "_a", False)]),
+]
+
+
+@pytest.mark.parametrize(("markdown", "spans"), SPANS)
+def test_a_heading_as_it_reads(markdown: str, spans: list[tuple[str, bool]]) -> None:
+    """A heading has its code as code, and no marks of emphasis, links or anchors."""
+    (heading,) = headings(7, "# " + markdown)
+    assert heading.spans == spans

@@ -18,6 +18,7 @@ from typing import Any
 
 import coverage
 import pytest
+from coverage.files import set_relative_directory
 from coverage.results import Numbers
 from kernels import CORES
 
@@ -118,8 +119,12 @@ def test_ipycov_itself_is_never_measured(make: Callable[..., coverage.Coverage])
         ({"omit": ["*/b.ipynb"]}, True),
     ],
 )
-def test_measures_notebook(options: dict[str, list[str]], wanted: bool, tmp_path: Path) -> None:
-    """`source`, `include` and `omit` mean for a notebook, from wherever, what they say."""
+def test_measures_notebook(
+    options: dict[str, list[str]], wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`source`, `include` and `omit` mean for a notebook, in the project, what they say."""
+    monkeypatch.chdir(tmp_path)
+    set_relative_directory()  # as a `Coverage` does when it starts
     for name in ("nbs", "src"):
         (tmp_path / name).mkdir()
     config = tmp_path / ".coveragerc"
@@ -127,6 +132,12 @@ def test_measures_notebook(options: dict[str, list[str]], wanted: bool, tmp_path
     config.write_text("\n".join(["[run]", *lines]) + "\n")
     cov = coverage.Coverage(data_file=None, config_file=str(config))
     assert coverage_files.measures_notebook(cov, str(tmp_path / "nbs" / "a.ipynb")) is wanted
+
+
+def test_data_suffix() -> None:
+    """What a `Coverage` was given for the name of its data file can be asked for."""
+    cov = coverage.Coverage(data_file=None, config_file=False, data_suffix=".nbval")
+    assert coverage_collector.data_suffix(cov) == ".nbval"
 
 
 def test_coverage_being_configured(
@@ -242,14 +253,33 @@ def test_without_monitored_code(make: Callable[..., coverage.Coverage]) -> None:
 
 
 @pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_forget_callbacks(make: Callable[..., coverage.Coverage]) -> None:
+    """A sysmon core that was stopped is freed, and another tool's callbacks stay."""
+    cov = make("sysmon")
+    cov.start()
+    (tracer,) = cov._collector.tracers  # type: ignore[union-attr]
+    freed = weakref.ref(tracer)
+    cov.stop()
+    del cov._collector.tracers[:], tracer  # type: ignore[union-attr]
+    line = sys.monitoring.events.LINE
+    other = next(id for id in range(6) if sys.monitoring.get_tool(id) is None and id != 1)
+    sys.monitoring.register_callback(other, line, print)
+    coverage_monitoring.forget_callbacks()
+    gc.collect()
+    assert freed() is None
+    assert sys.monitoring.register_callback(other, line, None) is print
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
 def test_halt(make: Callable[..., coverage.Coverage]) -> None:
-    """A sysmon core that is halted sees nothing, until it is to look on again."""
+    """A sysmon core that is halted sees nothing, until it goes on."""
     cov = make("sysmon")
     cov.start()
     run("x = 1")
     coverage_monitoring.halt(cov)
     run("\nx = 2")
-    coverage_monitoring.look_on(cov)
+    coverage_monitoring.rest(cov)
+    coverage_monitoring.go_on(cov)
     run("\n\nx = 3")
     cov.stop()
     assert sorted(cov.get_data().lines(FILE) or []) == [1, 3]
@@ -451,12 +481,52 @@ def test_answer_contexts(
 
 
 @each_core
-def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> None:
+def test_after_fork(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """What another thread held when a process was forked keeps nothing from being measured."""
+    cov = make(core)
+    cov.start()
+    (tracer,) = cov._collector.tracers  # type: ignore[union-attr]
+    trace = sys.gettrace()
+    sys.settrace(None)  # or it would wait for the lock now
+    if core == "sysmon":
+        coverage_monitoring.halt(cov)
+    if hasattr(tracer, "lock_data"):
+        tracer.lock_data()
+    if hasattr(tracer, "lock"):
+        tracer.lock.acquire()
+    coverage_tracers.after_fork(cov)
+    sys.settrace(trace)
+    if core == "sysmon":
+        coverage_monitoring.rest(cov)
+        coverage_monitoring.go_on(cov)
+    run("x = 1\n")
+    cov.stop()
+    assert cov.get_data().lines(FILE) == [1]
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_loosen_locks(make: Callable[..., coverage.Coverage]) -> None:
+    """A lock that an interrupt left locked keeps nothing from being measured."""
+    cov = make("sysmon")
+    cov.start()
+    coverage_monitoring.loosen_locks(cov)
+    cov._collector.tracers[0].lock_data()  # type: ignore[union-attr]
+    run("x = 1\n")
+    thread = threading.Thread(target=run, args=("y = 1\n", None, FILE + "2"))
+    thread.start()
+    thread.join()
+    cov.stop()
+    assert cov.get_data().lines(FILE) == [1]
+    assert cov.get_data().lines(FILE + "2") == [1]
+
+
+@each_core
+def test_beside(make: Callable[..., coverage.Coverage], core: str) -> None:
     """What runs while another Coverage measures is lost to neither, and the first goes on."""
     shared: dict[str, set[Any]] = {}
     cov, other = make(core), make(core)
     ready(cov)
-    coverage_beside.measure_beside(cov, lambda found, arcs: shared.update(found))
+    coverage_beside.Beside(cov, lambda found, arcs: shared.update(found))
     code = compile("def f():\n    return 1\ndef g():\n    return 2\n", FILE, "exec")
     space: dict[str, Any] = {}
     exec(code, space)
@@ -469,6 +539,25 @@ def test_measure_beside(make: Callable[..., coverage.Coverage], core: str) -> No
     assert set(other.get_data().lines(FILE) or ()) == {2}
     assert coverage_files.would_measure(cov, FILE)
     assert coverage_collector.take(cov).get(FILE, set()) | shared.get(FILE, set()) == {2, 4}
+
+
+@each_core
+def test_below(make: Callable[..., coverage.Coverage], core: str) -> None:
+    """One that was started first can be stopped first, with what was measured in its place."""
+    first, second = make(core), make(core)
+    first.start()
+    below = coverage_beside.below_one_to_start()
+    assert below is not None
+    assert coverage_beside.below_one_to_start() is below
+    below.begin(lambda: below.give({FILE: {2}, json.__file__: {3}}, False))
+    second.start()
+    first.stop()
+    below.give({FILE: {4}}, False)
+    assert coverage.Coverage.current() is second
+    second.stop()
+    assert coverage.Coverage.current() is None
+    assert set(first.get_data().lines(FILE) or ()) == {2}
+    assert first.get_data().lines(json.__file__) is None
 
 
 @each_core

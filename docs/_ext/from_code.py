@@ -39,11 +39,14 @@ class Magic(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
+        from ipycov.cov_magic import CovMagic
         from ipycov.live_magic import LiveMagic
-        from ipycov.magics import CoverageMagics
+        from ipycov.measuring_magics import MeasuringMagics
+        from ipycov.report_magic import ReportMagic
 
         name = self.arguments[0]
-        owner = CoverageMagics if hasattr(CoverageMagics, name) else LiveMagic
+        owners = (CovMagic, LiveMagic, MeasuringMagics, ReportMagic)
+        owner = next(each for each in owners if hasattr(each, name))
         manual = getattr(owner, name).__doc__
         text = "\n".join(line.rstrip() for line in manual.removeprefix("::\n").split("\n"))
         block = nodes.literal_block(text.strip("\n"), text.strip("\n"))
@@ -77,7 +80,10 @@ class Options(Traits):
     def run(self) -> list[nodes.Node]:
         command = _class_named(self.arguments[0])
         traits = dict(own_traits(command))
-        rows = [(f"`{_dashed(flag)}`", text) for flag, (_, text) in own_flags(command)]
+        flags: dict[str, list[str]] = {}
+        for flag, (_, text) in own_flags(command):
+            flags.setdefault(text, []).append(f"`{_dashed(flag)}`")
+        rows = [(", ".join(dashed), text) for text, dashed in flags.items()]
         names: dict[str, list[str]] = {}
         for alias, target in command.aliases.items():
             names.setdefault(target.rpartition(".")[2], []).append(f"`{_dashed(alias)}`")

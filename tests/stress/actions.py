@@ -2,8 +2,10 @@
 
     python tests/stress/actions.py [NUMBER] [SEED]
 
-Each action is a cell that both kernels run. It prints a line of JSON: the actions, those whose
-outcome differed, tracers left behind after cells, and the memory that each kernel holds at the end.
+Each action is a cell that both kernels run. Where the one with ipycov has a cell of its own, the
+other has one that does nothing, so that both have run and keep as many. It prints a line of JSON:
+the actions, those whose outcome differed, tracers left behind after cells, and the memory that each
+kernel holds at the end.
 """
 
 from __future__ import annotations
@@ -124,7 +126,9 @@ def main(number: int, seed: int) -> int:
                 reply = measured.run(own)
                 if reply.status != "ok":
                     differ.append(f"{n}: {own!r}: {reply.ename}: {reply.evalue}")
-                measured.run(AGAIN)  # stands behind ipycov's again
+                plain.run("pass")
+                for kernel in (measured, plain):
+                    kernel.run(AGAIN)  # stands behind ipycov's again
             name = chance.choice(list(CELLS))
             done[name] += 1
             text = CELLS[name].format(n=n)

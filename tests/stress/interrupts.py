@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from statistics import median
 from typing import Any
 
 BUSY = "busy_turn = {turn}\nfor i in range(40):\n    x = sum(range(i))\n"
@@ -42,26 +43,42 @@ def interrupt_after(delay: float) -> threading.Thread:
     return thread
 
 
+def seconds_of_a_cell(shell: Any) -> float:
+    """What a cell takes with its hooks and a thread that is started, as is done to interrupt it."""
+    taken = []
+    for turn in range(20):
+        begun = time.monotonic()
+        other = threading.Thread(target=time.sleep, args=(0,))
+        other.start()
+        run(shell, BUSY.format(turn=-turn - 1))
+        taken.append(time.monotonic() - begun)
+        other.join()
+    return median(taken)
+
+
 def main(number: int, core: str, seed: int) -> int:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
     os.chdir(tempfile.mkdtemp(prefix="ipycov_interrupts_"))
-    # An interrupt leaves a lock of IPython's own closed that it takes to write its history.
-    history = Config({"HistoryManager": {"db_cache_size": 10**6}})
+    # An interrupt leaves a lock of IPython's own closed that it takes to write its history; and
+    # what it then writes at its end is not unique in the database of IPython 7, which prints so.
+    history = Config({"HistoryManager": {"enabled": False, "db_cache_size": 10**6}})
     shell = InteractiveShell.instance(config=history)
     shell.showtraceback = lambda *args, **kwargs: None  # one for each interrupt is no help
     shell.run_line_magic("load_ext", "ipycov")
     shell.run_line_magic("config", f"IPyCov.core = {core!r}")
     session = shell._ipycov.session
+    sys.setswitchinterval(1e-5)  # or the thread that interrupts waits until the cell has ended
     chance = random.Random(seed)
+    longest = 1.2 * seconds_of_a_cell(shell)
     outcomes: dict[str, int] = {}
     wrong: list[str] = []
     for turn in range(number):
         killer = None
         outcome = "past the cell"
         with suppress(KeyboardInterrupt):
-            killer = interrupt_after(chance.random() * 0.004)
+            killer = interrupt_after(chance.random() * longest)
             outcome = run(shell, BUSY.format(turn=turn))
             killer.join()
         while killer is not None and killer.is_alive():

@@ -1,69 +1,41 @@
-"""The magics: each parses, calls the session, and shows what comes back."""
+"""`%%cov` and `%cov`: measure one cell, or one statement, and show what it covered."""
 
 from __future__ import annotations
 
 import ast
-from argparse import ArgumentTypeError
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import CO_COROUTINE
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import (
-    Magics,
-    line_cell_magic,
-    line_magic,
-    magics_class,
-    needs_local_scope,
-)
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from ipycov import by_tests, covered, inline, ran_by, view
+from ipycov import covered, inline, ran_by
 from ipycov.awaits import awaits
 from ipycov.compiler import COV_STATEMENT
-from ipycov.errors import IPyCovError, UnderThreshold
+from ipycov.errors import UnderThreshold
 from ipycov.lines import OWN_CELL_MAGIC, headers, own_statement, rows, unprompted
-from ipycov.magic_arguments import parsed
+from ipycov.magic_arguments import parsed, patterns, percentage
 from ipycov.options import Options
 from ipycov.ran import Ran
-from ipycov.report import COLUMNS, FORMATS, Report, ReportingCoverage, ReportOptions
+from ipycov.report import Report, ReportOptions
 from ipycov.session import Session
+from ipycov.view import seen
 
 _NOTHING_TO_RUN = (
     "there is nothing to run: give a statement after %cov, or a cell below %%cov; %%cov? explains"
 )
-_CELLS_ARE_SHOWN = "--cells shows a table in the notebook: give it without a format and without -o"
-
-
-def _percentage(given: str) -> float:
-    try:
-        value = float(given)
-    except ValueError:
-        raise ArgumentTypeError(f"{given} is no percentage") from None
-    if not 0 <= value <= 100:
-        raise ArgumentTypeError(f"{given} is not between 0 and 100")
-    return value
-
-
-def _digits(given: str) -> int:
-    if not given.isdecimal():
-        raise ArgumentTypeError(f"{given} is no number of digits")
-    return int(given)
-
-
-def _sort(given: str) -> str:
-    if given.lstrip("+-").lower() not in COLUMNS:
-        raise ArgumentTypeError(f"there is no column {given!r}; choose from {', '.join(COLUMNS)}")
-    return given
 
 
 @magics_class
-class CoverageMagics(Magics):
-    """Coverage of the cells of a notebook, and of the modules that they import."""
+class CovMagic(Magics):
+    """The coverage of a cell, or of a statement."""
 
     def __init__(self, shell: Any, session: Session) -> None:
         super().__init__(shell)
@@ -82,7 +54,7 @@ class CoverageMagics(Magics):
     @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")
     @argument(
         "--fail-under",
-        type=_percentage,
+        type=percentage,
         metavar="N",
         help="Fail when the cell's coverage is less than N percent; on a line, that of all shown.",
     )
@@ -112,119 +84,6 @@ class CoverageMagics(Magics):
                 value = eval(code, shell.user_ns, local_ns)  # noqa: S307 - the user's own
             return value
 
-    @magic_arguments()
-    @argument("format", nargs="?", default="text", help="One of: " + ", ".join(FORMATS) + ".")
-    @argument("-o", "--output", metavar="PATH", help="Where to write the report.")
-    @argument("-m", "--show-missing", action="store_true", default=None, help="List missed lines.")
-    @argument(
-        "--skip-covered",
-        action="store_true",
-        default=None,
-        help="Leave out files with 100 percent coverage.",
-    )
-    @argument(
-        "--sort",
-        type=_sort,
-        metavar="COLUMN",
-        help="Sort by " + ", ".join(COLUMNS) + "; with --sort=-COLUMN from high to low.",
-    )
-    @argument("--include", action="append", metavar="PAT", help="Report only files like this.")
-    @argument("--omit", action="append", metavar="PAT", help="Leave out files like this.")
-    @argument(
-        "--fail-under", type=_percentage, metavar="N", help="Fail when the total is less than N."
-    )
-    @argument(
-        "--show-contexts",
-        action="store_true",
-        default=None,
-        help="Tell which cells ran each line, in html and json.",
-    )
-    @argument(
-        "--cells",
-        action="store_true",
-        help="Show what each cell covered instead: how many lines, how many that no other cell "
-        "did, and which functions.",
-    )
-    @argument(
-        "--contexts",
-        choices=("tests",),
-        help="Tell which tests ran each line, and which lines cells ran and no test did.",
-    )
-    @argument("--precision", type=_digits, metavar="N", help="Digits after the decimal point.")
-    @argument(
-        "--why",
-        metavar="NAME",
-        help="Make no report, but tell why a module, a file or a cell such as In[3] is measured or "
-        "not.",
-    )
-    @line_magic
-    def coverage_report(self, line: str) -> None:
-        """Report the coverage of all cells and modules measured so far.
-
-        Without -o, text, markdown and html are shown in the notebook; json, xml and lcov are
-        written where coverage.py writes them. html shows the annotated source, and with -o writes
-        a site to that directory.
-        """
-        arguments = parsed(self.coverage_report, line)
-        if arguments.format not in FORMATS:
-            raise UsageError(
-                f"there is no report format {arguments.format!r}; choose from {', '.join(FORMATS)}"
-            )
-        if arguments.cells and (arguments.format != "text" or arguments.output):
-            raise UsageError(_CELLS_ARE_SHOWN)
-        self._session.untraced(lambda: self._report(arguments))
-
-    def _report(self, arguments: Any) -> None:
-        options = ReportOptions(
-            arguments.show_missing,
-            arguments.skip_covered,
-            arguments.sort,
-            _patterns(arguments.include),
-            _patterns(arguments.omit),
-            arguments.fail_under,
-            arguments.show_contexts or (True if arguments.contexts else None),
-            arguments.precision,
-        )
-        try:
-            if arguments.why is not None:
-                print(view.seen(str(self._session.why(_unquoted(arguments.why)))))
-                return
-            cov, problems = self._session.reports.everything()
-            report = Report(cov, options)
-            by_test = arguments.contexts == "tests"
-            cov.get_data().by_test = by_test
-            path = _unquoted(arguments.output) if arguments.output else None
-            notes = [*map(str, problems), *self._session.reports.remarks(cov)]
-            if by_test:
-                notes = [*by_tests.table(report, cov), *notes]
-            if arguments.cells:
-                total = self._show_cells(cov, report, notes)
-            else:
-                total = self._show_report(cov, report, arguments.format, path, notes)
-            report.check_threshold(total)
-        except UnderThreshold:
-            raise
-        except IPyCovError as error:
-            raise UsageError(str(error)) from None
-
-    @line_magic
-    def coverage_start(self, line: str) -> None:
-        """Measure cells again, from the next one on."""
-        _no_arguments("coverage_start", line)
-        self._session.measuring = True
-
-    @line_magic
-    def coverage_stop(self, line: str) -> None:
-        """Stop measuring cells; what was measured is kept."""
-        _no_arguments("coverage_stop", line)
-        self._session.measuring = False
-
-    @line_magic
-    def coverage_erase(self, line: str) -> None:
-        """Forget all that was measured so far."""
-        _no_arguments("coverage_erase", line)
-        self._session.erase()
-
     # ---------------------------------------------------------------- %%cov without its magic
 
     def transform(self, lines: list[str]) -> list[str]:
@@ -247,6 +106,8 @@ class CoverageMagics(Magics):
         alone = own_statement(rows(text))
         if alone is not None:
             self.requested(alone[0])
+            if _is_a_magics():
+                return lines
             return [alone[1] + "\n"]
         name, _, options = text.strip().partition(" ")
         if name == "%cov" and "\n" not in options:
@@ -288,9 +149,9 @@ class CoverageMagics(Magics):
         """What to measure for `request`: the session's options, and those it gives itself."""
         given = {
             "branch": request.branch,
-            "source": _patterns(request.source),
-            "include": _patterns(request.include),
-            "omit": _patterns(request.omit),
+            "source": patterns(request.source),
+            "include": patterns(request.include),
+            "omit": patterns(request.omit),
         }
         return replace(
             self._session.options(),
@@ -300,6 +161,8 @@ class CoverageMagics(Magics):
     def show(self, ran: Ran, request: Any) -> UnderThreshold | None:
         """Show what a run covered; return what is wrong with it, if its options ask for more."""
         if ran.measurement is None:
+            if not request.quiet and self._session.reports.refused:
+                print(seen(f"not measured: {self._session.reports.refused}"))
             return None
         if not ran.touched:
             if not request.quiet and ran.cell is not None and ran.cell.error is None:
@@ -321,44 +184,6 @@ class CoverageMagics(Magics):
         return None
 
     # ---------------------------------------------------------------- private
-
-    def _show_report(
-        self,
-        cov: ReportingCoverage,
-        report: Report,
-        format: str,
-        path: str | None,
-        notes: Sequence[str],
-    ) -> float:
-        if path is not None or format in ("json", "xml", "lcov"):
-            written, total = report.write(format, path)
-            said = [f"Wrote {format} report to {written}", *report.notes, *notes]
-            print(view.seen("\n".join(said)))
-            return total
-        if format == "markdown":
-            text, total = report.render("markdown")
-            display(view.Shown(text, markdown=text, notes=notes))
-            return total
-        if format == "html":
-            shown, everything = covered.reported(cov, report)
-            table = report.table()
-            markdown = view.markdown_table(table.header, table.rows, table.total)
-            texts = table.without_notes, markdown
-            display(inline.report(texts, shown, [*table.notes, *notes], everything=everything))
-            return table.percent
-        table = report.table()
-        columns = table.header, table.rows, table.total
-        notes = [*table.notes, *notes]
-        forms = table.without_notes, view.table(*columns), view.markdown_table(*columns)
-        display(view.Shown(*forms, notes))
-        return table.percent
-
-    def _show_cells(self, cov: ReportingCoverage, report: Report, notes: Sequence[str]) -> float:
-        cells = ran_by.by_cell(cov, report, self._session.book.names_of_runs())
-        columns = ran_by.table_of(*cells)
-        forms = view.plain_table(*columns), view.table(*columns), view.markdown_table(*columns)
-        display(view.Shown(*forms, notes))
-        return report.total()
 
     async def _run_awaiting(self, statement: str, request: Any, local_ns: Any) -> Any:
         __tracebackhide__ = True
@@ -405,19 +230,15 @@ def _split(line: str) -> tuple[str, str]:
     return alone if alone is not None else (line, "")
 
 
-def _patterns(given: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Patterns given one by one or with commas between, as coverage.py takes them."""
-    if given is None:
-        return None
-    return tuple(part for each in given for part in _unquoted(each).split(",") if part)
+def _is_a_magics() -> bool:
+    """Whether the text that is transformed now is what a magic of IPython's, as %time, is to run.
 
-
-def _unquoted(given: str) -> str:
-    """A value without the quotes that IPython leaves around it."""
-    quoted = len(given) > 1 and given[0] == given[-1] and given[0] in "'\""
-    return given[1:-1] if quoted else given
-
-
-def _no_arguments(name: str, line: str) -> None:
-    if line.strip():
-        raise UsageError(f"%{name} takes no arguments, not {line.strip()!r}")
+    It is no cell, and nothing would show what `%cov` is asked for.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    inside = False  # the shell's `transform_cell`, or that of its transformers
+    while frame is not None and (frame.f_code.co_name == "transform_cell" or not inside):
+        inside = inside or frame.f_code.co_name == "transform_cell"
+        frame = frame.f_back
+    module = str(frame.f_globals.get("__name__")) if frame is not None else ""
+    return module.startswith("IPython.core.magics")
