@@ -220,9 +220,10 @@ def file_tracers(cov: coverage.Coverage) -> dict[str, str]:
 def forget_flushed(cov: coverage.Coverage) -> None:
     """Forget the names of files whose data was put into the CoverageData of a stopped `cov`.
 
-    coverage.py keeps a set for each, and every further flush goes through all of them.
+    coverage.py keeps a set for each, and every further flush goes through all of them. Another
+    thread may be about to look for the set of its file, so that what it has is left to it.
     """
-    cov._collector.data.clear()  # type: ignore[union-attr]
+    cov._collector.data = {}  # type: ignore[union-attr]
 
 
 def close(data: CoverageData) -> None:

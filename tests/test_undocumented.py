@@ -222,6 +222,25 @@ def test_forget_flushed(make: Callable[..., coverage.Coverage], core: str) -> No
 
 
 @pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_forget_flushed_while_a_thread_begins(make: Callable[..., coverage.Coverage]) -> None:
+    """A thread that has just put a set for its file finds it: an error would be its own."""
+    cov = make("sysmon")
+    cov.start()
+    run("x = 1")
+    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
+    unlock = tracer.unlock_data
+
+    def unlock_late() -> None:
+        unlock()
+        cov.stop()
+        coverage_collector.forget_flushed(cov)
+
+    tracer.unlock_data = unlock_late
+    run("def f():\n    return 2\nf()", name="/nowhere/other.py")
+    assert not cov._collector.data  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
 def test_monitored_code(make: Callable[..., coverage.Coverage]) -> None:
     """What has begun goes on to be measured after a restart of the sysmon core."""
     cov = make("sysmon")
