@@ -55,13 +55,17 @@ class Beside:
         self._collector = collector
         self._pause, self._resume = collector.pause, collector.resume
         self._above: list[_Above] = []
-        self._put_off = False  # whether `cov` is still to go on
         collector.pause, collector.resume = self.paused, self.resumed
 
     @property
     def collecting(self) -> bool:
         """Whether another collects for `cov`."""
         return bool(self._above) and self._above[-1].tap is not None
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether `cov` itself goes on while another collects."""
+        return bool(self._above) and not self._above[-1].was_paused
 
     def collect(self, *, shared: bool = True) -> None:
         """Take what another has collected by now, to be `shared` or left to it alone."""
@@ -111,8 +115,6 @@ class Beside:
                     self._catch_up(above)
                 except Exception as error:
                     self._tell(error)
-        else:
-            self._put_off = True
 
     def _catch_up(self, above: _Above) -> None:
         """Have the tracer of this thread know which frames are there since it was paused."""
@@ -133,12 +135,6 @@ class Beside:
         if self._collector.core.systrace:
             return tracer_of(sys.gettrace())
         return self._collector.tracers[0]
-
-    def go_on(self) -> None:
-        """Go on after another that was stopped when `cov` was not wanted."""
-        if self._put_off:
-            self._put_off = False
-            self._resume()
 
     def _tap(self, other: Any, frames: list[FrameType]) -> Tap | None:
         own = _beside_of(other)

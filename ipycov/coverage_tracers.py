@@ -38,8 +38,8 @@ def has_c_tracer() -> bool:
     return hasattr(coverage.tracer, "CTracer")
 
 
-def after_fork(cov: coverage.Coverage) -> None:
-    """Let a `cov` that measured in the parent measure in a child.
+def after_fork(cov: coverage.Coverage, others: Iterable[Any]) -> None:
+    """Let a `cov` that measured in the parent measure in a child, with `others` of its tracers.
 
     Locks that another thread held are held for good there.
     """
@@ -47,7 +47,7 @@ def after_fork(cov: coverage.Coverage) -> None:
     lock = threading.Lock()
     if getattr(collector, "data_lock", None):
         collector.data_lock = lock
-    for tracer in collector.tracers:
+    for tracer in (*collector.tracers, *others):
         if hasattr(tracer, "lock"):
             tracer.lock = threading.RLock()
         if hasattr(tracer, "lock_data"):  # a newer coverage.py gives it those of the lock itself

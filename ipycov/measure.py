@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from ipycov import (
     coverage_collector,
     coverage_files,
     coverage_monitoring,
+    coverage_threads,
     coverage_tracers,
 )
 from ipycov.errors import IPyCovError
@@ -95,6 +96,8 @@ class Measurement:
         self._pending: list[Taken] = []
         self._new: list[Taken] = []
         self._touched: set[str] = set()
+        self._contexts: set[str] = set()
+        self._guide: Measurement | None = None
         self.branch = bool(self._option("branch"))
         self._begun = False
         self._suspended = False
@@ -103,7 +106,7 @@ class Measurement:
         self._thread_trace: Any = None
         self._threads_theirs: Any = None
         self.displaced = False  # whether another trace function took the place of coverage.py's
-        self._threads_before: set[int | None] = set()
+        self._threads: coverage_threads.ThreadTracers | None = None
         self._beside: coverage_beside.Beside | None = None
         self._below: coverage_beside.Below | coverage_beside.Beside | None = None
         self._code = coverage_monitoring.MonitoredCode()
@@ -116,6 +119,11 @@ class Measurement:
         return "sysmon" if self._uses_monitoring else "ctrace"
 
     @property
+    def monitors(self) -> bool:
+        """Whether it measures with sys.monitoring, which tells of all threads."""
+        return self._uses_monitoring
+
+    @property
     def context(self) -> str:
         """What is measured now is called this."""
         return self._context
@@ -126,16 +134,20 @@ class Measurement:
             coverage_collector.prepare(self.coverage)
         return self.coverage
 
-    def start(self, context: str) -> None:
+    def start(self, context: str, threads: Iterable[int] = ()) -> None:
         """Measure this thread, and those started from now on, as `context`.
 
+        `threads` are the identifiers of those that were measured by sys.monitoring until now.
         Raises `CannotMeasure` when something else holds what the core needs.
         """
+        if self.measures_threads:
+            self._take()  # what they ran since the last stop is of the cell that ran last
+        self._end_put_off()
         if self._suspended:
             self._go_on()
         else:
-            self._begin()
-        self._context = context
+            self._begin(threads)
+        self._context, self._guide = context, None
 
     def label(self, context: str) -> None:
         """Call what is measured from now on `context`, where nothing was since the start."""
@@ -153,6 +165,10 @@ class Measurement:
             else:
                 self._data.add_lines(taken.files)
         return self._data
+
+    def measured_in(self, contexts: Iterable[str]) -> bool:
+        """Whether anything was measured in any of `contexts`."""
+        return not self._contexts.isdisjoint(contexts)
 
     def file_tracers(self) -> dict[str, str]:
         """The names of other plugins' file tracers, by the files that they measured."""
@@ -178,7 +194,7 @@ class Measurement:
         # Where a cell has started a Coverage of its own, the trace function is that one's.
         if self._uses_monitoring:
             coverage_monitoring.halt(self.coverage)
-        elif coverage.Coverage.current() is self.coverage:
+        elif coverage.Coverage.current() is self.coverage or self._side_by_side:
             if _is_coverages(sys.gettrace()):
                 sys.settrace(None)
             else:
@@ -194,38 +210,44 @@ class Measurement:
             touched = self._take()
             if self._beside is not None:
                 self._beside.forget_frames()
-            self._context = ""
             if self._uses_monitoring:
                 self._code.keep(self.coverage)
         finally:  # whatever goes wrong, nothing goes on to measure
-            if not self._uses_monitoring and (
-                self._other_threads_run() or coverage.Coverage.current() is not self.coverage
-            ):
-                # coverage.py would end the measuring of those threads for good.
-                self._suspended = True
-                if threading.gettrace() == self._thread_trace:
-                    threading.settrace(self._threads_theirs)
-            else:
-                self._end()
+            self._end()
         return touched
 
-    def rest(self) -> None:
-        """Take the trace function off again that coverage.py put back when another one ended."""
-        if self._suspended and coverage.Coverage.current() is self.coverage:
-            if _is_coverages(sys.gettrace()):
-                sys.settrace(None)
-            if threading.gettrace() == self._thread_trace:
-                threading.settrace(self._threads_theirs)
+    def follow(self, context: str, guide: Measurement) -> set[str]:
+        """Measure threads alone, as `context` from now on, while `guide` measures all else.
+
+        What they run is measured with the options that they were started with, in files that
+        `guide` measures. Return the names of the files that have new data.
+        """
+        touched = self._take()
+        self._context, self._guide = context, guide
+        return touched
+
+    def leave_threads(self) -> None:
+        """Measure threads no more until the next start: sys.monitoring does."""
+        self._take()
+        if self._threads is not None:
+            self._threads.stop()
+
+    def pass_over(self) -> None:
+        """Something has run that was not to be measured: take nothing of it."""
+        self._end_put_off()
+        if self.measures_threads:
+            self._take_out()
 
     def begin_child(self) -> None:
         """Go on in a process that was forked, without what the parent keeps."""
-        coverage_tracers.after_fork(self.coverage)
+        self.unlock()
         self.switch(self._context)
         self._forget()
 
     def unlock(self) -> None:
         """Let go of every lock: this process ends, and whoever holds one never goes on."""
-        coverage_tracers.after_fork(self.coverage)
+        threads = self._threads.tracers if self._threads is not None else ()
+        coverage_tracers.after_fork(self.coverage, threads)
 
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
@@ -248,7 +270,7 @@ class Measurement:
     @property
     def measures_threads(self) -> bool:
         """Whether it goes on to measure threads, though it was stopped."""
-        return self._suspended and not self._resting
+        return bool(self._threads)
 
     def erase(self) -> None:
         """Forget what was measured so far."""
@@ -258,16 +280,17 @@ class Measurement:
 
     def close(self) -> None:
         """End measuring for good; the data can still be read."""
-        if self._suspended and coverage.Coverage.current() is self.coverage:
-            self._suspended = False
-            self._end()
+        self._end_put_off()
+        if self._threads is not None:
+            self._threads.stop()
         if not self._suspended:
             coverage_tracers.let_go(self.coverage)
             if self._uses_monitoring:
                 coverage_monitoring.forget_callbacks()
 
     def _forget(self) -> None:
-        self._pending, self._new, self.unreported, self._touched = [], [], [], set()
+        self._pending, self._new, self.unreported = [], [], []
+        self._touched, self._contexts = set(), set()
 
     def _take(self) -> set[str]:
         self._collect()
@@ -283,12 +306,23 @@ class Measurement:
             self.failed(error)
 
     def _collect(self) -> None:
-        found = coverage_collector.take(self.coverage)
+        found = self._take_out()
+        if found and self._guide is not None:
+            guide = self._guide.coverage
+            found = {n: f for n, f in found.items() if coverage_files.would_measure(guide, n)}
         self._add(found)
         if self._below is not None and found:
             self._below.give(found, self.branch)
         if self._beside is not None:
             self._beside.collect()
+
+    def _take_out(self) -> dict[str, set[Any]]:
+        """Take what was collected out of coverage.py."""
+        ended = self._threads.ended() if self._threads is not None else ()
+        found = coverage_collector.take(self.coverage)
+        if self._threads is not None:
+            self._threads.forget(ended)
+        return found
 
     def _add(self, files: dict[str, set[Any]]) -> None:
         if files:
@@ -297,6 +331,7 @@ class Measurement:
             self._new.append(taken)
             self.unreported.append(taken)
             self._touched |= files.keys()
+            self._contexts.add(self._context)
 
     def _share(self, found: Mapping[str, set[Any]], arcs: bool) -> None:
         """Take what a `Coverage` has collected that a cell started, and that is ours to measure."""
@@ -315,7 +350,7 @@ class Measurement:
             return {name: {(-1, line) for line in each} for name, each in files.items()}
         return files
 
-    def _begin(self) -> None:
+    def _begin(self, threads: Iterable[int]) -> None:
         traced = not self._uses_monitoring and sys.gettrace() is not None
         if traced and coverage.Coverage.current() is None:
             raise CannotMeasure(
@@ -324,7 +359,6 @@ class Measurement:
             )
         self._threads_theirs = _not_coverages(threading.gettrace())
         if not self._begun:
-            self._threads_before = {thread.ident for thread in threading.enumerate()}
             coverage_collector.prepare(self.coverage)  # now it has what decides on files
             coverage_tracers.free_tracers(self.coverage)
             coverage_files.always_measure(self.coverage, self.cells.is_cell)
@@ -335,12 +369,17 @@ class Measurement:
                 self.failed,
                 ours=True,
             )
+            if not self._uses_monitoring:
+                self._threads = coverage_threads.ThreadTracers(self.coverage)
             self._begun = True
         if coverage_beside.one_collects_for_another():
             raise CannotMeasure(_THEIRS_MEASURES)
         self._below = coverage_beside.below_one_to_start()
         if self._below is not None:
             self._below.begin(self._collect_before_another_stops)
+        if self._threads is not None:
+            self._threads.starting_here()
+            self._threads.adopt(threads)
         try:
             self.coverage.start()
         except (ValueError, RuntimeError) as error:
@@ -370,37 +409,52 @@ class Measurement:
                 raise CannotMeasure(_NO_TOOL_ID) from error
             self._resting = self._suspended = False
             return
-        beside = self._beside
-        if coverage.Coverage.current() is not self.coverage:
-            if beside is None or not beside.collecting:
-                raise CannotMeasure(_THEIRS_MEASURES)
-            beside.collect(shared=False)
+        if self._side_by_side:
+            self._trace_anew()
             self._suspended = False
-            if sys.version_info >= (3, 12):
-                sys.monitoring.restart_events()  # it may tell each line only once
             return
-        if sys.gettrace() is not None and not _is_coverages(sys.gettrace()):
+        if self._beside is None or not self._beside.collecting:
+            raise CannotMeasure(_THEIRS_MEASURES)
+        self._beside.collect(shared=False)
+        self._suspended = False
+        if sys.version_info >= (3, 12):
+            sys.monitoring.restart_events()  # it may tell each line only once
+
+    def _trace_anew(self) -> None:
+        """Put a trace function on this thread again, beside a `Coverage` that needs none."""
+        if sys.gettrace() is not None:
             raise CannotMeasure(
                 f"another tool traces this cell and the core {self.core!r} can't run beside it"
             )
-        if beside is not None:
-            beside.go_on()
-        # The function that coverage.py has each new thread start with does it for this one.
         self._threads_theirs = _not_coverages(threading.gettrace())
+        # The function that coverage.py has each new thread start with does it for this one.
         sys.settrace(self._thread_trace)
         threading.settrace(self._thread_trace)
         self._leave_threads_to_others()
-        self._suspended = False
 
     def _leave_threads_to_others(self) -> None:
         """Have new threads start with the trace function that was set for them, if one was."""
         if self._threads_theirs is not None:
             threading.settrace(self._threads_theirs)
 
+    @property
+    def _side_by_side(self) -> bool:
+        """Whether a `Coverage` measures that was started later, and does not take our place."""
+        return self._beside is not None and self._beside.side_by_side
+
+    def _end_put_off(self) -> None:
+        """End what could not end while another measured that was started later, if that did."""
+        if self._suspended and coverage.Coverage.current() is self.coverage:
+            self._suspended = self._resting = False
+            self._end()
+
     def _end(self) -> None:
         if coverage.Coverage.current() is not self.coverage:
             self._suspended = True
-            if self._uses_monitoring and coverage_monitoring.is_monitoring(self.coverage):
+            if not self._uses_monitoring:
+                if threading.gettrace() == self._thread_trace:
+                    threading.settrace(self._threads_theirs)
+            elif coverage_monitoring.is_monitoring(self.coverage):
                 self._resting = True
                 coverage_monitoring.rest(self.coverage)
             return
@@ -411,14 +465,8 @@ class Measurement:
         if for_threads is not None and for_threads == self._thread_trace:
             for_threads = self._threads_theirs
         threading.settrace(for_threads)  # coverage.py leaves none, whatever was there
-        coverage_collector.forget_flushed(self.coverage)
-
-    def _other_threads_run(self) -> bool:
-        known = {*self._threads_before, threading.get_ident()}
-        try:
-            return any(thread.ident not in known for thread in threading.enumerate())
-        except Exception:  # a cell has put something else in its place
-            return False
+        if not self.measures_threads:  # they look for their data there
+            coverage_collector.forget_flushed(self.coverage)
 
     def _choose_core(self) -> bool:
         """Have coverage.py use the core that is chosen; tell if it is sys.monitoring."""

@@ -24,6 +24,7 @@ from ipycov.errors import CannotReport, IPyCovError, refusal
 from ipycov.interrupts import PutOff
 from ipycov.keeping import Keeper
 from ipycov.measure import KnownCells, Measurement
+from ipycov.measurements import Measurements
 from ipycov.options import Options
 from ipycov.ran import Ran
 from ipycov.results import PART, TEST
@@ -66,11 +67,10 @@ class Session:
             failed=self.say_own_error,
         )
         self.measuring = True
-        self._measurements: dict[Options, Measurement] = {}
+        self._measurements = Measurements(self._measurement)
         self.reports = SessionReports(
             options, self.book, self._measurements, self._take_in, defined
         )
-        self._active: Measurement | None = None
         self._wanted: Options | None = None  # what the cell that has begun is to be measured with
         self._running: list[Ran] = []
         self._parts = 0
@@ -133,7 +133,7 @@ class Session:
         if self._running:
             ran.measurement = self._active
             if self._active is not None and ran.asked:
-                ran.touched |= self._active.switch(self._running[-1].context)
+                ran.touched |= self._measurements.switch(self._running[-1].context)
                 self._running[-1].touched |= ran.touched
                 if ran.cell is self._running[-1].cell:
                     self._running[-1].asked = False  # it has been shown
@@ -163,7 +163,7 @@ class Session:
             outer.touched |= self._stop()
             self._start(options or self.options(), ran.context)
         else:
-            outer.touched |= self._active.switch(ran.context)
+            outer.touched |= self._measurements.switch(ran.context)
         ran.measurement = self._active
         return ran
 
@@ -173,7 +173,7 @@ class Session:
         if self._active is None:
             return
         if resume and self._active.options == self.options():
-            ran.touched |= self._active.switch(outer.context)
+            ran.touched |= self._measurements.switch(outer.context)
             return
         ran.touched |= self._stop()
         if resume:
@@ -184,7 +184,7 @@ class Session:
         if self._active is not None and self._running:
             outer = self._running[0]
             context = f"{outer.context}{TEST}{name}"
-            outer.touched |= self._active.switch(context)
+            outer.touched |= self._measurements.switch(context)
             if context not in outer.parts:
                 outer.parts.append(context)
 
@@ -192,7 +192,7 @@ class Session:
         """The test has ended."""
         if self._active is not None and self._running:
             outer = self._running[0]
-            outer.touched |= self._active.switch(outer.context)
+            outer.touched |= self._measurements.switch(outer.context)
 
     @property
     def running(self) -> bool:
@@ -210,6 +210,10 @@ class Session:
             self._keep()
 
     @property
+    def _active(self) -> Measurement | None:
+        return self._measurements.active
+
+    @property
     def active(self) -> bool:
         """Whether code is being measured now."""
         return self._active is not None
@@ -222,12 +226,7 @@ class Session:
         """Forget everything that was measured."""
         running, options = self._active, self._active.options if self._active else None
         self._stop()
-        for each, measurement in list(self._measurements.items()):
-            if measurement.measures_threads:  # which it could not be asked to begin anew
-                measurement.erase()
-            else:
-                del self._measurements[each]
-                measurement.close()
+        self._measurements.erase()
         self.reports.erase()
         self._keeper.erase()
         for cell in self.book:
@@ -318,9 +317,9 @@ class Session:
         if ran.asked and not outermost:
             ran.context = self._part_of(ran.context)
         if outermost and self._active is not None:
-            self._active.label(ran.context)
+            self._measurements.label(ran.context)
         elif self._active is not None and ran.asked:
-            self._running[-2].touched |= self._active.switch(ran.context)
+            self._running[-2].touched |= self._measurements.switch(ran.context)
 
     def _keep(self) -> None:
         """Keep what was covered where it outlives the kernel."""
@@ -341,12 +340,11 @@ class Session:
         """In a process that a cell has forked: go on measuring, if this cell is measured."""
         self._keeper.stop()
         self._say = lambda message: None
-        if self._active is not None:
-            self._active.begin_child()
+        self._measurements.begin_child()
         return self._active is not None
 
     def _taken(self) -> list[Taken]:
-        return self._active.taken() if self._active is not None else []
+        return self._measurements.taken()
 
     def _take_in_children(self) -> set[str]:
         """Count what children of this process have covered; return the files with new data."""
@@ -364,7 +362,7 @@ class Session:
         """Have the measurements hold what has run by now, in this process and in its children."""
         self._take_in_children()
         if self._active is not None and self._running:
-            self._running[-1].touched |= self._active.switch(self._running[-1].context)
+            self._running[-1].touched |= self._measurements.switch(self._running[-1].context)
 
     def _part_of(self, context: str) -> str:
         """A context for a part of what `context` names, to be shown by itself."""
@@ -389,21 +387,18 @@ class Session:
             ran.cell.measured |= self._active is not None
 
     def _start(self, options: Options, context: str) -> None:
-        measurement = self._measurements.get(options)
-        new = measurement is None
+        new = options not in self._measurements
         self.reports.refused = ""
         try:
-            if measurement is None:
-                measurement = self._measurements[options] = self._measurement(options)
+            if new:
+                self._measurements.add(options)
                 self.reports.coverage_for(options)
-            measurement.start(context)
+            self._measurements.start(options, context)
         except (CoverageException, ConfigError, IPyCovError, OSError) as error:
             if new:
-                self._measurements.pop(options, None)  # what failed once fails otherwise next
+                self._measurements.drop(options)  # what failed once fails otherwise next
             self.reports.refused = refusal(error)
             self.say_once(f"ipycov: not measured: {self.reports.refused}")
-        else:
-            self._active = measurement
 
     def _measurement(self, options: Options) -> Measurement:
         cells = KnownCells(self.book.__contains__, self._multiline_map)
@@ -411,13 +406,9 @@ class Session:
             return Measurement(options, cells, self.say_own_error)
 
     def _stop(self) -> set[str]:
-        active, self._active = self._active, None
-        if active is None:
-            for measurement in self._measurements.values():
-                measurement.rest()
-            return set()
-        touched = active.stop()
-        if active.displaced:
+        active = self._active
+        touched = self._measurements.stop()
+        if active is not None and active.displaced:
             active.displaced = False
             self.say_once(
                 "ipycov: something took Python's trace function in this cell: what ran from there "

@@ -110,7 +110,14 @@ class SessionReports:
         if ran.measurement is None:
             raise NothingMeasured("this run was not measured")
         cov = self.coverage_for(ran.measurement.options)
-        collected = collected_in(ran.measurement.data, ran.touched, ran.contexts())
+        collected = Collected()
+        contexts = ran.contexts()
+        for each in self._measurements.values():
+            if each.measured_in(contexts):
+                for name, found in collected_in(each.data, ran.touched, contexts).files().items():
+                    collected.add(name, found.lines, found.arcs)
+        for measured in collected.files().values():
+            measured.version = -1
         files, reporters, problems = self._reported(collected, cov)
         problems = [problem for problem in problems if ran.cell and problem.name == ran.cell.label]
         problems += cov.use(self._results(files, reporters), reporters)

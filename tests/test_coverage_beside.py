@@ -114,11 +114,11 @@ def test_nothing_of_ipycov(with_modules: Notebook, core: str, branch: bool, thei
     make(with_modules, theirs, "omit=['nothing']")
     with_modules.must("c.start()\nothers.choose(0)")
     label = with_modules.cell("x = 1\nif x > 1:\n    y = 2")
-    ours = core == "sysmon" != theirs
-    held = "getattr(sys, 'monitoring', None) and sys.monitoring.get_tool(1)"
+    side_by_side = (core == "sysmon") is not (theirs == "sysmon")
+    held = "sys.monitoring.get_tool(1)" if core == "sysmon" else "sys.gettrace()"
     with_modules.must(WATCH.format(held=held))
     with_modules.must("x = 2")
-    if ours:
+    if side_by_side:
         assert with_modules.must("seen").result == "[None]"
     with_modules.must("c.stop()")
     assert with_modules.lines(label) == ([1, 2], [3])

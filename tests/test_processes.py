@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -136,6 +137,73 @@ def test_a_thread_that_outlives_erasing(notebook: Notebook, core: str) -> None:
     notebook.must("%coverage_erase\nthreads.submit(work, 0).result()")
     assert notebook.report()[work]["executed_lines"] == [2, 4]
     notebook.must("threads.shutdown()")
+
+
+@pytest.mark.parametrize("core", [None, *CORES])
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_thread_that_outlives_options(notebook: Notebook, core: str | None, ends: bool) -> None:
+    """What a thread of an earlier cell runs in cells with other options is counted, and after."""
+    notebook.must(f"%config IPyCov.core = {core!r}")
+    work = notebook.cell(WORK)
+    notebook.must(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "threads = ThreadPoolExecutor(1)\nthreads.submit(int).result()"
+    )
+    end = "threads.shutdown()" if ends else ""
+    reply = notebook.must(f"%%cov --branch\nthreads.submit(work, 1).result()\n{end}")
+    assert work in reply.displays[-1]["text/plain"]
+    found = notebook.report("--show-contexts")[work]
+    assert found["missing_lines"] == [4]
+    (label,) = found["contexts"]["3"]
+    if ends:
+        return
+    again = notebook.cell("threads.submit(work, 2).result()\nthreads.submit(work, 1).result()")
+    found = notebook.report("--show-contexts")[work]
+    assert found["missing_lines"] == []
+    assert found["contexts"]["3"] == [label, again]
+    assert found["contexts"]["4"] == [again]
+    other = notebook.cell("%%cov --branch --omit=none\nthreads.submit(work, 1).result()")
+    assert notebook.report("--show-contexts")[work]["contexts"]["3"] == [label, again, other]
+    notebook.must("threads.shutdown()")
+
+
+@pytest.mark.parametrize("core", ["ctrace", "pytrace"])
+def test_a_thread_between_cells(notebook: Notebook, core: str) -> None:
+    """What a thread runs between two cells is of the first; nothing is while measuring is off."""
+    notebook.must(f"%config IPyCov.core = {core!r}\nimport os, threading, time")
+    work = notebook.cell(WORK)
+    first = notebook.cell(
+        f"""
+        def wait_for(name):
+            while not os.path.exists(os.path.join({str(notebook.directory)!r}, name)):
+                time.sleep(0.01)
+
+        def wait():
+            for name, what in ("go1", 1), ("go2", 2):
+                wait_for(name)
+                work(what)
+                open(os.path.join({str(notebook.directory)!r}, "did_" + name), "w").close()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        """
+    )
+
+    def let(name: str) -> None:
+        notebook.write(name, "")
+        while not (notebook.directory / f"did_{name}").exists():
+            time.sleep(0.01)
+
+    let("go1")
+    second = notebook.must("%%cov\npass")
+    assert work not in second.displays[-1]["text/plain"]
+    assert notebook.report("--show-contexts")[work]["contexts"]["3"] == [first]
+    notebook.must("%coverage_stop")
+    let("go2")
+    notebook.must("thread.join()")
+    notebook.must("%coverage_start")
+    notebook.must("pass")
+    assert notebook.report()[work]["missing_lines"] == [4]
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -513,7 +513,7 @@ def test_after_fork(make: Callable[..., coverage.Coverage], core: str) -> None:
         tracer.lock_data()
     if hasattr(tracer, "lock"):
         tracer.lock.acquire()
-    coverage_tracers.after_fork(cov)
+    coverage_tracers.after_fork(cov, ())
     sys.settrace(trace)
     if core == "sysmon":
         coverage_monitoring.rest(cov)

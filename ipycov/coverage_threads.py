@@ -1,0 +1,118 @@
+"""coverage.py's trace functions in other threads, which go on where this one's is stopped.
+
+Of what coverage.py does not document, like the other modules `coverage_*`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import coverage
+
+from ipycov.coverage_tracers import tracer_of
+
+
+class ThreadTracers:
+    """The tracers of other threads than the one that starts and stops `cov`, which is prepared.
+
+    A trace function can only be put on from within its thread, so that a thread whose tracer was
+    stopped would be measured no more. They are kept from the collector, which goes on to tell them
+    which data is theirs, but does not stop them.
+    """
+
+    def __init__(self, cov: coverage.Coverage) -> None:
+        collector: Any = cov._collector
+        self._collector = collector
+        self._thread = threading.get_ident()
+        self._started: list[Started] = []
+        self._adopted: frozenset[int] = frozenset()
+        self._start_tracer, self._active = collector._start_tracer, collector._activity
+        collector._start_tracer, collector._activity = self.start_tracer, self.activity
+
+    def starting_here(self) -> None:
+        """`cov` is about to be started: this thread is the one that it will be stopped in."""
+        self._thread = threading.get_ident()
+
+    def __bool__(self) -> bool:
+        """Whether there are any that were not found to have `ended`."""
+        return bool(self._started)
+
+    def adopt(self, threads: Iterable[int]) -> None:
+        """Have `threads`, by their identifiers, start a tracer when they go on.
+
+        None may trace this thread. Before Python 3.12 there is no way to do it.
+        """
+        adopted = frozenset(threads)
+        set_all = getattr(sys, "_settraceallthreads", None)
+        if set_all is None or not adopted or sys.gettrace() is not None:
+            return
+        self._adopted = adopted
+        set_all(self._start_in_adopted)
+        sys.settrace(None)
+
+    def _start_in_adopted(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if threading.get_ident() in self._adopted:
+            return self._collector._installation_trace(frame, event, arg)
+        sys.settrace(None)
+        return None
+
+    @property
+    def tracers(self) -> list[Any]:
+        return [each.tracer for each in self._started if each.tracer is not None]
+
+    def ended(self) -> list[Started]:
+        """Those whose thread has ended: once their data is taken they can be forgotten."""
+        started = self._started.copy()  # before asking which threads there are: one may begin
+        threads = sys._current_frames() if started else {}
+        return [each for each in started if each.thread not in threads]
+
+    def forget(self, ended: Iterable[Started]) -> None:
+        """Keep them no more."""
+        for each in ended:
+            self._started.remove(each)
+
+    def stop(self) -> None:
+        """Stop them: each thread takes its trace function off when it goes on."""
+        for tracer in self.tracers:
+            tracer.stop()
+        self._started.clear()
+        self._adopted = frozenset()
+
+    def start_tracer(self) -> Any:
+        """Start a tracer in the thread that calls; in the place of the collector's own."""
+        thread = threading.get_ident()
+        if thread == self._thread:
+            return self._start_tracer()
+        started = Started(thread)
+        self._started.append(started)
+        trace = type(self._collector)._start_tracer(_WithoutTracers(self._collector))
+        started.tracer = tracer_of(trace)
+        return trace
+
+    def activity(self) -> bool:
+        """Whether anything may have been collected; in the place of the collector's own."""
+        return bool(self._started) or self._active()
+
+
+@dataclass(eq=False)
+class Started:
+    """A tracer that was started in another thread, or is about to be."""
+
+    thread: int
+    tracer: Any = None
+
+
+class _WithoutTracers:
+    """A collector that keeps none of the tracers that it starts."""
+
+    def __init__(self, collector: Any) -> None:
+        self._collector = collector
+        self.tracers: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collector, name)
