@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import coverage
-from coverage import CoverageData
 
 from ipycov import (
     coverage_beside,
@@ -20,9 +19,10 @@ from ipycov import (
     coverage_tracers,
 )
 from ipycov.errors import IPyCovError
+from ipycov.measured_data import MeasuredData
 from ipycov.options import Options, chosen_core
 from ipycov.results import Measured
-from ipycov.taken import Taken, measured_from
+from ipycov.taken import Taken
 
 #: coverage.py's warnings that say nothing a notebook's user could act on, or that do not hold:
 #: each cell is started anew, so that sys.monitoring keeps its contexts; what was never imported
@@ -65,8 +65,8 @@ class KnownCells:
 class Measurement:
     """One `coverage.Coverage` that is started and stopped around cells.
 
-    `unreported` is what was measured and no report has read yet. `failed` is told of errors of
-    ipycov's own where they would be those of the user's code.
+    `measured` is what it has collected. `failed` is told of errors of ipycov's own where they would
+    be those of the user's code.
 
     Raises `coverage.exceptions.ConfigError` for options or a config file that coverage.py refuses.
     """
@@ -74,7 +74,6 @@ class Measurement:
     options: Options
     cells: KnownCells
     failed: Callable[[Exception], None] | None = None
-    unreported: list[Taken] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         arguments = self.options.coverage_arguments()
@@ -91,14 +90,10 @@ class Measurement:
         libraries = [x for x in self._option("concurrency") or [] if x != "multiprocessing"]
         self.coverage.set_option("run:concurrency", libraries)
         self._uses_monitoring = self._choose_core()
-        self._data = coverage_collector.load_plugins(self.coverage)
-        self._context = ""
-        self._pending: list[Taken] = []
-        self._new: list[Taken] = []
-        self._touched: set[str] = set()
-        self._contexts: set[str] = set()
-        self._guide: Measurement | None = None
         self.branch = bool(self._option("branch"))
+        data = coverage_collector.load_plugins(self.coverage)
+        self.measured = MeasuredData(data, branch=self.branch)
+        self._guide: Measurement | None = None
         self._begun = False
         self._suspended = False
         self._resting = False  # suspended, and without its tool id
@@ -126,7 +121,7 @@ class Measurement:
     @property
     def context(self) -> str:
         """What is measured now is called this."""
-        return self._context
+        return self.measured.context
 
     def deciding(self) -> coverage.Coverage:
         """The `Coverage`, ready to tell which files it measures though nothing has run."""
@@ -147,42 +142,21 @@ class Measurement:
             self._go_on()
         else:
             self._begin(threads)
-        self._context, self._guide = context, None
+        self.measured.context, self._guide = context, None
 
     def label(self, context: str) -> None:
         """Call what is measured from now on `context`, where nothing was since the start."""
         self._take()
-        self._context = context
-
-    @property
-    def data(self) -> CoverageData:
-        """All that was measured."""
-        pending, self._pending = self._pending, []
-        for taken in pending:
-            self._data.set_context(taken.context or None)
-            if self.branch:
-                self._data.add_arcs(taken.files)
-            else:
-                self._data.add_lines(taken.files)
-        return self._data
-
-    def measured_in(self, contexts: Iterable[str]) -> bool:
-        """Whether anything was measured in any of `contexts`."""
-        return not self._contexts.isdisjoint(contexts)
+        self.measured.context = context
 
     def file_tracers(self) -> dict[str, str]:
         """The names of other plugins' file tracers, by the files that they measured."""
         return coverage_collector.file_tracers(self.coverage)
 
-    def new(self) -> list[Taken]:
-        """What was measured since this was last asked."""
-        new, self._new = self._new, []
-        return new
-
     def switch(self, context: str) -> set[str]:
         """Go on measuring as `context`; return the names of the files that have new data."""
         touched = self._take()
-        self._context = context
+        self.measured.context = context
         if self._uses_monitoring:
             sys.monitoring.restart_events()  # each line is told once; now it must be told again
         return touched
@@ -223,7 +197,7 @@ class Measurement:
         `guide` measures. Return the names of the files that have new data.
         """
         touched = self._take()
-        self._context, self._guide = context, guide
+        self.measured.context, self._guide = context, guide
         return touched
 
     def leave_threads(self) -> None:
@@ -241,8 +215,8 @@ class Measurement:
     def begin_child(self) -> None:
         """Go on in a process that was forked, without what the parent keeps."""
         self.unlock()
-        self.switch(self._context)
-        self._forget()
+        self.switch(self.context)
+        self.measured.leave()
 
     def unlock(self) -> None:
         """Let go of every lock: this process ends, and whoever holds one never goes on."""
@@ -252,19 +226,18 @@ class Measurement:
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
         self._take()
-        self._pending = []
-        return self.new()
+        return self.measured.told()
 
     def add(self, context: str, files: Mapping[str, Measured]) -> set[str]:
         """Add what a child process has measured; return the names of the files."""
-        before, self._context = self._context, context
+        before, self.measured.context = self.context, context
         names = {coverage_files.filename_in_data(self.coverage, name): name for name in files}
         try:
             for name, child in names.items():
                 found, arcs = files[child], files[child].arcs is not None
-                self._add(self._as_ours({name: set(found.arcs or found.lines)}, arcs))
+                self.measured.add_as({name: set(found.arcs or found.lines)}, arcs=arcs)
         finally:
-            self._context = before
+            self.measured.context = before
         return set(names)
 
     @property
@@ -275,8 +248,7 @@ class Measurement:
     def erase(self) -> None:
         """Forget what was measured so far."""
         self._collect()
-        self._forget()
-        self._data.erase()
+        self.measured.erase()
 
     def close(self) -> None:
         """End measuring for good; the data can still be read."""
@@ -288,14 +260,9 @@ class Measurement:
             if self._uses_monitoring:
                 coverage_monitoring.forget_callbacks()
 
-    def _forget(self) -> None:
-        self._pending, self._new, self.unreported = [], [], []
-        self._touched, self._contexts = set(), set()
-
     def _take(self) -> set[str]:
         self._collect()
-        touched, self._touched = self._touched, set()
-        return touched
+        return self.measured.touched()
 
     def _collect_before_another_stops(self) -> None:
         try:
@@ -310,7 +277,7 @@ class Measurement:
         if found and self._guide is not None:
             guide = self._guide.coverage
             found = {n: f for n, f in found.items() if coverage_files.would_measure(guide, n)}
-        self._add(found)
+        self.measured.add(found)
         if self._below is not None and found:
             self._below.give(found, self.branch)
         if self._beside is not None:
@@ -324,15 +291,6 @@ class Measurement:
             self._threads.forget(ended)
         return found
 
-    def _add(self, files: dict[str, set[Any]]) -> None:
-        if files:
-            taken = Taken(self._context, files, self.branch)
-            self._pending.append(taken)
-            self._new.append(taken)
-            self.unreported.append(taken)
-            self._touched |= files.keys()
-            self._contexts.add(self._context)
-
     def _share(self, found: Mapping[str, set[Any]], arcs: bool) -> None:
         """Take what a `Coverage` has collected that a cell started, and that is ours to measure."""
         files = {
@@ -340,15 +298,7 @@ class Measurement:
             for name, each in found.items()
             if each and coverage_files.would_measure(self.coverage, name)
         }
-        self._add(self._as_ours(files, arcs))
-
-    def _as_ours(self, files: dict[str, set[Any]], arcs: bool) -> dict[str, set[Any]]:
-        """What was collected elsewhere as arcs or lines, as this measures."""
-        if arcs and not self.branch:
-            return {name: measured_from(each, True).lines for name, each in files.items()}
-        if self.branch and not arcs:
-            return {name: {(-1, line) for line in each} for name, each in files.items()}
-        return files
+        self.measured.add_as(files, arcs=arcs)
 
     def _begin(self, threads: Iterable[int]) -> None:
         traced = not self._uses_monitoring and sys.gettrace() is not None

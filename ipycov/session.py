@@ -331,7 +331,7 @@ class Session:
 
     def _pass_on(self) -> list[Taken]:
         """What was measured since the last time, once coverage.py has it that measures us too."""
-        new = [taken for each in self._measurements.values() for taken in each.new()]
+        new = [taken for each in self._measurements.values() for taken in each.measured.new()]
         for taken in new:
             self.compiler.pass_on(taken.measured)
         return new

@@ -113,8 +113,10 @@ class SessionReports:
         collected = Collected()
         contexts = ran.contexts()
         for each in self._measurements.values():
-            if each.measured_in(contexts):
-                for name, found in collected_in(each.data, ran.touched, contexts).files().items():
+            if each.measured.measured_in(contexts):
+                for name, found in (
+                    collected_in(each.measured.data, ran.touched, contexts).files().items()
+                ):
                     collected.add(name, found.lines, found.arcs)
         for measured in collected.files().values():
             measured.version = -1
@@ -233,8 +235,7 @@ class SessionReports:
     def _read_changes(self) -> None:
         self._take_in()
         for measurement in self._measurements.values():
-            unreported, measurement.unreported = measurement.unreported, []
-            for taken in unreported:
+            for taken in measurement.measured.not_reported():
                 self._collect(taken.measured(), taken.context, measurement, self._collected)
             self._collected.touch(
                 coverage_files.unexecuted_files(measurement.coverage), measurement.branch
@@ -244,7 +245,7 @@ class SessionReports:
         """What the `chosen` contexts ran of everything measured."""
         collected = Collected()
         for measurement in self._measurements.values():
-            data = measurement.data
+            data = measurement.measured.data
             contexts = set(filter(chosen, data.measured_contexts()))
             ran = collected_in(data, data.measured_files(), contexts - self.failed)
             self._collect(ran.files(), "", measurement, collected)
@@ -325,7 +326,7 @@ class _Datas:
         self._measurements = list(measurements)
 
     def __iter__(self) -> Iterator[CoverageData]:
-        return (measurement.data for measurement in self._measurements)
+        return (measurement.measured.data for measurement in self._measurements)
 
 
 def _lines_of(reporters: Mapping[str, FileReporter]) -> LinesOf:

@@ -38,10 +38,12 @@ CORE = {
     "coverage_reports": {"analysis"},
     "measure": {
         *("coverage_beside", "coverage_collector", "coverage_files", "coverage_monitoring"),
-        *("coverage_threads", "coverage_tracers", "errors", "options", "results", "taken"),
+        *("coverage_threads", "coverage_tracers", "errors", "measured_data", "options", "results"),
+        "taken",
     },
     "options": set(),
     "taken": {"results"},
+    "measured_data": {"taken"},
     "compiler": {"cells", "lines", "locations"},
     "results": {"analysis"},
     "summary": set(),

@@ -56,14 +56,14 @@ def test_each_context_has_its_lines(core: str, branch: bool) -> None:
     run("f(1)", space, "/nowhere/cell_3.py")
     assert {FILE, "/nowhere/cell_3.py"} <= measuring.stop()
     measuring.close()
-    found = measuring.data.contexts_by_lineno(FILE)
+    found = measuring.measured.data.contexts_by_lineno(FILE)
     assert {line: sorted(found[line]) for line in (1, 2, 3)} == {
         1: ["a"],
         2: ["b", "c"],
         3: ["b", "c"],
     }
-    assert 4 not in (measuring.data.lines(FILE) or [])
-    assert measuring.data.has_arcs() is branch
+    assert 4 not in (measuring.measured.data.lines(FILE) or [])
+    assert measuring.measured.data.has_arcs() is branch
 
 
 @each_core
@@ -90,7 +90,7 @@ def test_a_thread_that_waits(core: str) -> None:
     jobs.put(None)
     thread.join()
     measuring.close()
-    assert sorted(measuring.data.lines(FILE) or []) == [1, 2, 3]
+    assert sorted(measuring.measured.data.lines(FILE) or []) == [1, 2, 3]
 
 
 @each_core
@@ -189,4 +189,4 @@ def test_what_the_config_file_says_of_contexts(tmp_path: Any) -> None:
     run("x = 1", {})
     measuring.stop()
     measuring.close()
-    assert measuring.data.contexts_by_lineno(FILE) == {1: ["a"]}
+    assert measuring.measured.data.contexts_by_lineno(FILE) == {1: ["a"]}
