@@ -68,12 +68,18 @@ class ThreadTracers:
     def ended(self) -> list[Started]:
         """Those whose thread has ended: once their data is taken they can be forgotten."""
         started = self._started.copy()  # before asking which threads there are: one may begin
-        threads = sys._current_frames() if started else {}
+        threads = set(sys._current_frames()) if started else set()  # and hold no frame
         return [each for each in started if each.thread not in threads]
 
     def forget(self, ended: Iterable[Started]) -> None:
-        """Keep them no more."""
+        """Keep them no more.
+
+        A tracer in C that was not stopped takes the trace function off the thread in which it is
+        freed, whichever that is.
+        """
         for each in ended:
+            if each.tracer is not None:
+                each.tracer.stop()
             self._started.remove(each)
 
     def stop(self) -> None:

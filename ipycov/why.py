@@ -217,7 +217,7 @@ def _file(name: str, path: str, module: str | None, facts: Facts) -> Answer:
             name,
             False,
             "it was imported, but by code that was not measured: while measuring was off, between "
-            "cells, or in a thread that was started before measuring",
+            "cells, in a thread that was started before measuring, or before %coverage_erase",
             "Import it again in a cell with importlib.reload",
         )
     off = "" if facts.measuring else ", and measuring is off: %coverage_start"

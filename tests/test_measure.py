@@ -67,6 +67,23 @@ def test_each_context_has_its_lines(core: str, branch: bool) -> None:
 
 
 @each_core
+def test_a_thread_that_has_ended(core: str) -> None:
+    """What is kept of it is let go, and the trace function of this thread stays."""
+    measuring = measurement(core)
+    measuring.start("a")
+    trace = sys.gettrace()
+    thread = threading.Thread(target=run, args=("x = 1", {}))
+    thread.start()
+    thread.join()
+    assert FILE in measuring.switch("b")
+    now = sys.gettrace()
+    assert not measuring.measures_threads
+    measuring.stop()
+    measuring.close()
+    assert now == trace
+
+
+@each_core
 def test_a_thread_that_waits(core: str) -> None:
     """Work given to a thread of an earlier start is measured."""
     measuring, space = measurement(core), dict[str, Any]()
