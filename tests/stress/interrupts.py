@@ -61,6 +61,8 @@ def main(number: int, core: str, seed: int) -> int:
     from traitlets.config import Config
 
     os.chdir(tempfile.mkdtemp(prefix="ipycov_interrupts_"))
+    # A shell has what it runs in the background ignore interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # An interrupt leaves a lock of IPython's own closed that it takes to write its history; and
     # what it then writes at its end is not unique in the database of IPython 7, which prints so.
     history = Config({"HistoryManager": {"enabled": False, "db_cache_size": 10**6}})
@@ -98,6 +100,8 @@ def main(number: int, core: str, seed: int) -> int:
 
     if (sys.gettrace(), threading.gettrace(), coverage.Coverage.current()) != (None,) * 3:
         wrong.append("a tracer is left after unloading")
+    if not outcomes.keys() - {""}:
+        wrong.append("none of the interrupts came")
     result = {"core": core, "interrupts": number, "outcomes": outcomes, "wrong": wrong}
     print(json.dumps(result), file=sys.__stdout__)
     return 1 if wrong else 0
