@@ -202,8 +202,8 @@ class Measurement:
 
     def leave_threads(self) -> None:
         """Measure threads no more until the next start: sys.monitoring does."""
-        self._take()
         if self._threads is not None:
+            self._take()
             self._threads.stop()
 
     def pass_over(self) -> None:

@@ -52,11 +52,11 @@ class Measurements(Mapping[Options, Measurement]):
             threads = frozenset(sys._current_frames()) - self._threads_before
         starting.start(context, threads - {threading.get_ident()})
         self.active = self._last = starting
-        for each in self._in_threads():
-            if starting.monitors:
+        if starting.monitors:
+            for each in self._made.values():
                 each.leave_threads()
-            else:
-                each.follow(context, starting)
+        for each in self._in_threads():
+            each.follow(context, starting)
 
     def label(self, context: str) -> None:
         """Call what is measured `context`, where nothing was since the start."""
