@@ -29,7 +29,8 @@ class Children:
     """The children of this process, and of those theirs.
 
     `forked` is called in a child, and tells whether it is measured; `taken` gives what a child
-    has covered since it was last asked; `measurement` is what measures now, if anything does.
+    has covered since it was last asked; `unlock` lets go of every lock that another thread may hold
+    which is not there any more; `measurement` is what measures now, if anything does.
     `directory` is where a process keeps its data that is a child itself.
     """
 
@@ -37,11 +38,13 @@ class Children:
         self,
         forked: Callable[[], bool],
         taken: Callable[[], Iterable[Taken]],
+        unlock: Callable[[], None],
         measurement: Callable[[], Measurement | None],
         directory: str | None = None,
     ) -> None:
         self._forked = forked
         self._taken = taken
+        self._unlock = unlock
         self._measurement = measurement
         self._parent = os.getpid()
         self._directory = directory
@@ -117,6 +120,7 @@ class Children:
 
     def _after_in_child(self) -> None:
         try:
+            self._unlock()
             if self._closed or self._directory is None or not self._forked():
                 return
             if self._ending is None:
@@ -126,11 +130,6 @@ class Children:
         finally:
             if self._ending is not None:
                 self._ending.after_fork()
-
-    def _unlock(self) -> None:
-        measurement = self._measurement()
-        if measurement is not None:
-            measurement.unlock()
 
 
 def _remove(directory: str, pid: int) -> None:

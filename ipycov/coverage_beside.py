@@ -86,13 +86,23 @@ class Beside:
         for each in self._above:
             each.frames.clear()
 
+    def withdraw(self) -> None:
+        """Leave the others, which go on: `cov` measures no more."""
+        for above in self._above:
+            if above.tap is not None:
+                self._safely(above.tap.leave)
+        self._above.clear()
+        _take_off(self._cov)
+
     def paused(self) -> None:
         """Another is started, or `cov` itself is stopped; called by coverage.py."""
         other = _starting(sys._getframe(1), self._collector)
         if other is None:
             self._pause()
         elif _side_by_side(self._collector, other):
-            leave_ipycov_out(other)
+            own = _beside_of(other)
+            if own is None or not own.ours:
+                leave_ipycov_out(other)
             self._above.append(_Above(None, was_paused=False))
         else:
             frames = frames_within(sys._getframe(), self._collector)
@@ -201,9 +211,7 @@ class Below:
         if self._collector not in collectors[:-1]:
             self._stop()
             return
-        collectors.remove(self._collector)
-        if self._cov in self._cov._instances:
-            self._cov._instances.remove(self._cov)
+        _take_off(self._cov)
         if self._collect is not None:
             self._collect()
             self._collect = None
@@ -237,6 +245,14 @@ def one_collects_for_another() -> bool:
     cov = coverage.Coverage.current()
     tap = put_on(cov._collector) if cov is not None else None
     return tap is not None and tap.collects_for_another
+
+
+def _take_off(cov: coverage.Coverage) -> None:
+    """Take a `Coverage` out of those that coverage.py has measure, wherever it stands there."""
+    collector: Any = cov._collector
+    for stack, each in ((collector._collectors, collector), (cov._instances, cov)):
+        if each in stack:
+            stack.remove(each)
 
 
 def _starting(frame: FrameType, collector: Any) -> Any:

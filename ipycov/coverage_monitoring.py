@@ -75,23 +75,52 @@ def forget_callbacks() -> None:
 
 
 def loosen_locks(cov: coverage.Coverage) -> None:
-    """Let no lock of the sysmon core of a started `cov` keep it from going on.
+    """Let no lock of the sysmon core of a prepared `cov` keep it from going on.
 
     A newer coverage.py takes its lock in one call and minds errors from the next line on. One that
-    comes between the two leaves it locked, and the next file that runs would wait for ever.
+    comes between the two leaves it locked, and the next file that runs would wait for ever. What is
+    changed after a start is too late: a thread may hold the lock then.
     """
-    tracer: Any = cov._collector.tracers[0]  # type: ignore[union-attr]
-    lock = threading.RLock()
-    # Where `include` has coverage.py's own code in, that which takes this lock begins more of it:
-    # no event comes in a callback, but what is called as one, as here, is measured.
-    tracer.lock = threading.RLock()
+    collector: Any = cov._collector
+    core: Any = collector.core
+    if collector.data_lock is not None:
+        collector.data_lock = PatientLock()
+    tracer_class = core.tracer_class
 
-    def unlock() -> None:
+    def init(tracer: Any, *args: Any, **kwargs: Any) -> None:
+        tracer_class.__init__(tracer, *args, **kwargs)
+        # Where `include` has coverage.py's own code in, that which takes this lock begins more of
+        # it: no event comes in a callback, but what is called as one, as here, is measured.
+        tracer.lock = threading.RLock()
+
+    names = {"__init__": init, "__module__": tracer_class.__module__}
+    core.tracer_class = type(tracer_class.__name__, (tracer_class,), names)
+
+
+class PatientLock:
+    """A lock that is waited for in vain for a while, and not for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def anew(self) -> PatientLock:
+        """One like it that nothing holds."""
+        return PatientLock()
+
+    def acquire(self) -> bool:
+        """Wait until no other thread holds it; False where that takes too long."""
+        return self._lock.acquire(timeout=_PATIENCE)
+
+    def release(self) -> None:
+        """Let go of it, where it is held."""
         with suppress(RuntimeError):  # it was not waited for any longer
-            lock.release()
+            self._lock.release()
 
-    tracer.lock_data = lambda: lock.acquire(timeout=_PATIENCE)
-    tracer.unlock_data = unlock
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
 
 class MonitoredCode:

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import coverage
@@ -30,7 +29,7 @@ class ThreadTracers:
         self._collector = collector
         self._thread = threading.get_ident()
         self._started: list[Started] = []
-        self._adopted: frozenset[int] = frozenset()
+        self._closed = False
         self._start_tracer, self._active = collector._start_tracer, collector._activity
         collector._start_tracer, collector._activity = self.start_tracer, self.activity
 
@@ -42,25 +41,6 @@ class ThreadTracers:
         """Whether there are any that were not found to have `ended`."""
         return bool(self._started)
 
-    def adopt(self, threads: Iterable[int]) -> None:
-        """Have `threads`, by their identifiers, start a tracer when they go on.
-
-        None may trace this thread. Before Python 3.12 there is no way to do it.
-        """
-        adopted = frozenset(threads)
-        set_all = getattr(sys, "_settraceallthreads", None)
-        if set_all is None or not adopted or sys.gettrace() is not None:
-            return
-        self._adopted = adopted
-        set_all(self._start_in_adopted)
-        sys.settrace(None)
-
-    def _start_in_adopted(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if threading.get_ident() in self._adopted:
-            return self._collector._installation_trace(frame, event, arg)
-        sys.settrace(None)
-        return None
-
     @property
     def tracers(self) -> list[Any]:
         return [each.tracer for each in self._started if each.tracer is not None]
@@ -69,7 +49,13 @@ class ThreadTracers:
         """Those whose thread has ended: once their data is taken they can be forgotten."""
         started = self._started.copy()  # before asking which threads there are: one may begin
         threads = set(sys._current_frames()) if started else set()  # and hold no frame
-        return [each for each in started if each.thread not in threads]
+        ended = []
+        for each in reversed(started):
+            if each.thread in threads:
+                threads.remove(each.thread)  # those before it had the same identifier
+            else:
+                ended.append(each)
+        return ended
 
     def forget(self, ended: Iterable[Started]) -> None:
         """Keep them no more.
@@ -83,11 +69,10 @@ class ThreadTracers:
             self._started.remove(each)
 
     def stop(self) -> None:
-        """Stop them: each thread takes its trace function off when it goes on."""
+        """Stop them for good: each thread takes its trace function off when it goes on."""
+        self._closed = True  # before asking for those that were started: one may be
         for tracer in self.tracers:
             tracer.stop()
-        self._started.clear()
-        self._adopted = frozenset()
 
     def start_tracer(self) -> Any:
         """Start a tracer in the thread that calls; in the place of the collector's own."""
@@ -98,6 +83,8 @@ class ThreadTracers:
         self._started.append(started)
         trace = type(self._collector)._start_tracer(_WithoutTracers(self._collector))
         started.tracer = tracer_of(trace)
+        if self._closed:
+            started.tracer.stop()
         return trace
 
     def activity(self) -> bool:

@@ -44,8 +44,10 @@ def after_fork(cov: coverage.Coverage, others: Iterable[Any]) -> None:
     Locks that another thread held are held for good there.
     """
     collector: Any = cov._collector
-    lock = threading.Lock()
-    if getattr(collector, "data_lock", None):
+    if collector is None:
+        return
+    lock: Any = getattr(collector.data_lock, "anew", threading.Lock)()
+    if collector.data_lock is not None:
         collector.data_lock = lock
     for tracer in (*collector.tracers, *others):
         if hasattr(tracer, "lock"):
@@ -172,6 +174,17 @@ def let_go(cov: coverage.Coverage) -> None:
     clear = getattr(getattr(collector, "cached_mapped_file", None), "cache_clear", None)
     if clear is not None:
         clear()
+
+
+def drop_tracers(cov: coverage.Coverage) -> None:
+    """Keep the tracers of `cov` no more, whose data was taken, before it starts another.
+
+    One in C that was not stopped takes the trace function off where it is freed.
+    """
+    collector: Any = cov._collector
+    for tracer in collector.tracers:
+        tracer.stop()
+    collector.tracers.clear()
 
 
 def free_tracers(cov: coverage.Coverage) -> None:

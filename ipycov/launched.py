@@ -17,6 +17,10 @@ from ipycov.measure import KnownCells, Measurement
 from ipycov.taken import Taken
 
 
+#: What measures this process, until it ends: nothing else holds it.
+_children: list[Children] = []
+
+
 def begin(order: str) -> None:
     """Begin to measure this process, as `order` says.
 
@@ -36,11 +40,13 @@ def begin(order: str) -> None:
     children = Children(
         forked=forked,
         taken=lambda: [_of_files(taken) for taken in measurement.taken()],
+        unlock=measurement.unlock,
         measurement=lambda: measurement,
         directory=directory,
     )
     measurement.start(context)
     children.keep()
+    _children.append(children)
 
 
 def _of_files(taken: Taken) -> Taken:

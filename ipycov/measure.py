@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,7 @@ class Measurement:
         self._beside: coverage_beside.Beside | None = None
         self._below: coverage_beside.Below | coverage_beside.Beside | None = None
         self._code = coverage_monitoring.MonitoredCode()
+        self.for_threads = False  # whether it measures them beside another, which measures all else
 
     @property
     def core(self) -> str:
@@ -129,10 +130,10 @@ class Measurement:
             coverage_collector.prepare(self.coverage)
         return self.coverage
 
-    def start(self, context: str, threads: Iterable[int] = ()) -> None:
+    def start(self, context: str, *, for_threads: bool = False) -> None:
         """Measure this thread, and those started from now on, as `context`.
 
-        `threads` are the identifiers of those that were measured by sys.monitoring until now.
+        `for_threads` tells that another is about to be started, which sees no other threads.
         Raises `CannotMeasure` when something else holds what the core needs.
         """
         if self.measures_threads:
@@ -141,7 +142,8 @@ class Measurement:
         if self._suspended:
             self._go_on()
         else:
-            self._begin(threads)
+            self._begin()
+        self.for_threads = for_threads
         self.measured.context, self._guide = context, None
 
     def label(self, context: str) -> None:
@@ -187,6 +189,7 @@ class Measurement:
             if self._uses_monitoring:
                 self._code.keep(self.coverage)
         finally:  # whatever goes wrong, nothing goes on to measure
+            self.for_threads = False
             self._end()
         return touched
 
@@ -194,17 +197,14 @@ class Measurement:
         """Measure threads alone, as `context` from now on, while `guide` measures all else.
 
         What they run is measured with the options that they were started with, in files that
-        `guide` measures. Return the names of the files that have new data.
+        `guide` measures, which has taken what it saw. Return the names of the files that have new
+        data.
         """
         touched = self._take()
         self.measured.context, self._guide = context, guide
+        if self.for_threads:
+            sys.monitoring.restart_events()
         return touched
-
-    def leave_threads(self) -> None:
-        """Measure threads no more until the next start: sys.monitoring does."""
-        if self._threads is not None:
-            self._take()
-            self._threads.stop()
 
     def pass_over(self) -> None:
         """Something has run that was not to be measured: take nothing of it."""
@@ -214,12 +214,11 @@ class Measurement:
 
     def begin_child(self) -> None:
         """Go on in a process that was forked, without what the parent keeps."""
-        self.unlock()
         self.switch(self.context)
         self.measured.leave()
 
     def unlock(self) -> None:
-        """Let go of every lock: this process ends, and whoever holds one never goes on."""
+        """Let go of every lock: whoever holds one is in another process, or never goes on."""
         threads = self._threads.tracers if self._threads is not None else ()
         coverage_tracers.after_fork(self.coverage, threads)
 
@@ -243,7 +242,7 @@ class Measurement:
     @property
     def measures_threads(self) -> bool:
         """Whether it goes on to measure threads, though it was stopped."""
-        return bool(self._threads)
+        return bool(self._threads) or self.for_threads
 
     def erase(self) -> None:
         """Forget what was measured so far."""
@@ -253,6 +252,9 @@ class Measurement:
     def close(self) -> None:
         """End measuring for good; the data can still be read."""
         self._end_put_off()
+        if self._suspended and self._beside is not None:
+            self._beside.withdraw()
+            self._suspended = False
         if self._threads is not None:
             self._threads.stop()
         if not self._suspended:
@@ -275,13 +277,20 @@ class Measurement:
     def _collect(self) -> None:
         found = self._take_out()
         if found and self._guide is not None:
-            guide = self._guide.coverage
-            found = {n: f for n, f in found.items() if coverage_files.would_measure(guide, n)}
+            found = self._not_of(found, self._guide)
         self.measured.add(found)
         if self._below is not None and found:
             self._below.give(found, self.branch)
         if self._beside is not None:
             self._beside.collect()
+
+    def _not_of(self, found: dict[str, set[Any]], guide: Measurement) -> dict[str, set[Any]]:
+        """Of what was found that which threads ran, in files that `guide` measures."""
+        files = {n: f for n, f in found.items() if coverage_files.would_measure(guide.coverage, n)}
+        if self.for_threads:  # sys.monitoring has told of all that `guide` saw as well
+            seen = guide.measured.new_in(self.context)
+            files = {name: lines - seen.get(name, set()) for name, lines in files.items()}
+        return {name: each for name, each in files.items() if each}
 
     def _take_out(self) -> dict[str, set[Any]]:
         """Take what was collected out of coverage.py."""
@@ -300,7 +309,7 @@ class Measurement:
         }
         self.measured.add_as(files, arcs=arcs)
 
-    def _begin(self, threads: Iterable[int]) -> None:
+    def _begin(self) -> None:
         traced = not self._uses_monitoring and sys.gettrace() is not None
         if traced and coverage.Coverage.current() is None:
             raise CannotMeasure(
@@ -315,12 +324,14 @@ class Measurement:
             self._beside = coverage_beside.Beside(
                 self.coverage,
                 self._share,
-                lambda: not self._suspended,
+                lambda: not self._suspended and not self.for_threads,
                 self.failed,
                 ours=True,
             )
             if not self._uses_monitoring:
                 self._threads = coverage_threads.ThreadTracers(self.coverage)
+            else:
+                coverage_monitoring.loosen_locks(self.coverage)
             self._begun = True
         if coverage_beside.one_collects_for_another():
             raise CannotMeasure(_THEIRS_MEASURES)
@@ -329,7 +340,6 @@ class Measurement:
             self._below.begin(self._collect_before_another_stops)
         if self._threads is not None:
             self._threads.starting_here()
-            self._threads.adopt(threads)
         try:
             self.coverage.start()
         except (ValueError, RuntimeError) as error:
@@ -341,7 +351,6 @@ class Measurement:
                 self._thread_trace = threading.gettrace()
                 self._leave_threads_to_others()
                 return
-            coverage_monitoring.loosen_locks(self.coverage)
             if self.branch:
                 coverage_monitoring.know_multiline_statements(
                     self.coverage, self.cells.multiline_map
@@ -377,6 +386,7 @@ class Measurement:
                 f"another tool traces this cell and the core {self.core!r} can't run beside it"
             )
         self._threads_theirs = _not_coverages(threading.gettrace())
+        coverage_tracers.drop_tracers(self.coverage)
         # The function that coverage.py has each new thread start with does it for this one.
         sys.settrace(self._thread_trace)
         threading.settrace(self._thread_trace)

@@ -71,6 +71,15 @@ class MeasuredData:
         new, self._new = self._new, []
         return new
 
+    def new_in(self, context: str) -> dict[str, set[int]]:
+        """The lines of `context` that `new` would tell, by filename."""
+        lines: dict[str, set[int]] = {}
+        for taken in self._new:
+            if taken.context == context:
+                for name, measured in taken.measured().items():
+                    lines.setdefault(name, set()).update(measured.lines)
+        return lines
+
     def told(self) -> list[Taken]:
         """The same, which is then not put into `data`: another process has it."""
         self._pending = []

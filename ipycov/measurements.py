@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
-from ipycov.measure import Measurement
+from ipycov.measure import CannotMeasure, Measurement
 from ipycov.options import Options
 from ipycov.taken import Taken
 
@@ -16,14 +16,14 @@ class Measurements(Mapping[Options, Measurement]):
 
     With a trace function a thread goes on to be measured by the one that it was started under. What
     it runs while another is active counts as run by the cell that runs, like all else. Threads that
-    sys.monitoring told of are given a trace function where the next has one.
+    sys.monitoring told of are seen by none with a trace function, so that it tells of them beside.
     """
 
     def __init__(self, make: Callable[[Options], Measurement]) -> None:
         self._make = make
         self._made: dict[Options, Measurement] = {}
         self.active: Measurement | None = None
-        self._last: Measurement | None = None
+        self._monitor: Measurement | None = None  # the last that sys.monitoring measured with
         self._threads_before = frozenset(sys._current_frames())
 
     def __getitem__(self, options: Options) -> Measurement:
@@ -47,16 +47,20 @@ class Measurements(Mapping[Options, Measurement]):
     def start(self, options: Options, context: str) -> None:
         """Have the one for `options` measure, as `context`. Raises `CannotMeasure`."""
         starting = self._made[options]
-        threads: frozenset[int] = frozenset()
-        if self._last is not None and self._last.monitors and not starting.monitors:
-            threads = frozenset(sys._current_frames()) - self._threads_before
-        starting.start(context, threads - {threading.get_ident()})
-        self.active = self._last = starting
         if starting.monitors:
-            for each in self._made.values():
-                each.leave_threads()
+            self._monitor = starting
+        elif self._monitor is not None and self._threads_began:
+            with suppress(CannotMeasure):  # what is to be measured can be without it
+                self._monitor.start(context, for_threads=True)
+        starting.start(context)
+        self.active = starting
         for each in self._in_threads():
             each.follow(context, starting)
+
+    @property
+    def _threads_began(self) -> bool:
+        """Whether there are threads that began after the session."""
+        return not self._threads_before.issuperset(sys._current_frames())
 
     def label(self, context: str) -> None:
         """Call what is measured `context`, where nothing was since the start."""
@@ -87,6 +91,8 @@ class Measurements(Mapping[Options, Measurement]):
         touched = active.stop()
         for each in self._in_threads(but=active):
             touched |= each.follow(active.context, active)
+            if each.for_threads:
+                each.stop()
         return touched
 
     def begin_child(self) -> None:
@@ -94,6 +100,11 @@ class Measurements(Mapping[Options, Measurement]):
         if self.active is not None:
             for each in [self.active, *self._in_threads()]:
                 each.begin_child()
+
+    def unlock(self) -> None:
+        """Let go of every lock: whoever holds one is in another process, or never goes on."""
+        for each in self._made.values():
+            each.unlock()
 
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
@@ -104,11 +115,14 @@ class Measurements(Mapping[Options, Measurement]):
     def erase(self) -> None:
         """Forget what was measured; nothing is active."""
         for options, each in list(self._made.items()):
-            if each.measures_threads:  # which it could not be asked to begin anew
+            # Of threads that have begun, another could not be asked to tell.
+            if each.measures_threads or (each is self._monitor and self._threads_began):
                 each.erase()
             else:
                 del self._made[options]
                 each.close()
+                if each is self._monitor:
+                    self._monitor = None
 
     def _in_threads(self, but: Measurement | None = None) -> list[Measurement]:
         """Those that measure threads though they are not active."""

@@ -76,7 +76,9 @@ class Session:
         self._parts = 0
         self._unmeasured: dict[str, str] = {}
         self._imported_before = frozenset(sys.modules)
-        self._children = Children(self._forked, self._taken, lambda: self._active)
+        self._children = Children(
+            self._forked, self._taken, self._measurements.unlock, lambda: self._active
+        )
 
     def ran_before(self, name: str, typed: str, compiled: str, count: int) -> None:
         """A cell that ran before this session began, whose code is compiled under `name`."""

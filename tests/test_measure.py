@@ -13,6 +13,7 @@ import pytest
 from kernels import CORES
 
 from ipycov.measure import CannotMeasure, KnownCells, Measurement
+from ipycov.measurements import Measurements
 from ipycov.options import Options
 
 FILE = "/nowhere/cell.py"
@@ -81,6 +82,21 @@ def test_a_thread_that_has_ended(core: str) -> None:
     measuring.stop()
     measuring.close()
     assert now == trace
+
+
+@pytest.mark.parametrize("core", ["ctrace", "pytrace"])
+def test_locks_of_another_process(core: str) -> None:
+    """A thread may fork where nothing is active, while another holds a lock."""
+    options = Options(core=core, config_file=False)
+    measurements = Measurements(lambda options: measurement(core))
+    measurements.add(options)
+    measurements.start(options, "a")
+    measurements.stop()
+    cov = measurements[options].coverage
+    cov._collector.data_lock.acquire()  # type: ignore[union-attr]
+    measurements.unlock()
+    assert cov._collector.data_lock.acquire(blocking=False)  # type: ignore[union-attr]
+    measurements[options].close()
 
 
 @each_core

@@ -164,6 +164,22 @@ def test_a_thread_that_outlives_options(notebook: Notebook, core: str | None, en
     assert found["contexts"]["4"] == [again]
     other = notebook.cell("%%cov --branch --omit=none\nthreads.submit(work, 1).result()")
     assert notebook.report("--show-contexts")[work]["contexts"]["3"] == [label, again, other]
+    notebook.must("%coverage_erase")
+    other = notebook.cell("%%cov --branch\nthreads.submit(work, 1).result()")
+    assert notebook.report("--show-contexts")[work]["contexts"]["3"] == [other]
+    notebook.must("threads.shutdown()")
+
+
+@pytest.mark.parametrize("core", [None, *CORES])
+def test_a_thread_that_traces(notebook: Notebook, core: str | None) -> None:
+    """The trace function that a thread has set for itself stays, whatever the options."""
+    notebook.must(f"%config IPyCov.core = {core!r}\nimport sys")
+    notebook.must(
+        "from concurrent.futures import ThreadPoolExecutor\nthreads = ThreadPoolExecutor(1)\n"
+        "def trace(*event):\n    return trace\nthreads.submit(sys.settrace, trace).result()"
+    )
+    notebook.must("%%cov --branch\nthreads.submit(int).result()")
+    assert notebook.must("threads.submit(sys.gettrace).result() is trace").result == "True"
     notebook.must("threads.shutdown()")
 
 

@@ -242,7 +242,7 @@ def test_a_failure_to_measure_leaves_the_cell_to_run(
 ) -> None:
     """When something of ipycov's fails as a cell is compiled, the cell runs, and it is told."""
 
-    def fail(self: Measurement, context: str, threads: object) -> None:
+    def fail(self: Measurement, context: str, *, for_threads: bool = False) -> None:
         raise RuntimeError("no tracer left")
 
     monkeypatch.setattr(Measurement, "start", fail)

@@ -527,8 +527,9 @@ def test_after_fork(make: Callable[..., coverage.Coverage], core: str) -> None:
 def test_loosen_locks(make: Callable[..., coverage.Coverage]) -> None:
     """A lock that an interrupt left locked keeps nothing from being measured."""
     cov = make("sysmon")
-    cov.start()
+    coverage_collector.prepare(cov)
     coverage_monitoring.loosen_locks(cov)
+    cov.start()
     cov._collector.tracers[0].lock_data()  # type: ignore[union-attr]
     run("x = 1\n")
     thread = threading.Thread(target=run, args=("y = 1\n", None, FILE + "2"))
