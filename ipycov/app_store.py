@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
+import coverage
 from traitlets import List, Unicode
 
-from ipycov import notebook_data, store
+from ipycov import coverage_collector, coverage_files, notebook_data, store
 from ipycov.app_command import (
     Command,
     ReportingCommand,
@@ -43,6 +44,8 @@ class ReportApp(ReportingCommand):
         gathered = Gathered(cov)
         for path in self.extra_args or [store.DIRECTORY]:
             gathered.add_store(store.holding(path))
+        if not gathered.is_empty:
+            gathered.touch(_unexecuted())
         for problem in gathered.use():
             print(seen(str(problem)), file=sys.stderr)
         if gathered.is_empty:
@@ -51,6 +54,13 @@ class ReportApp(ReportingCommand):
 
 
 ReportApp.flags = flags_for(ReportApp, "ReportApp", *ReportingCommand.reporting_flags)
+
+
+def _unexecuted() -> list[str]:
+    """The modules under `source` of the configuration, which no session may have imported."""
+    cov = coverage.Coverage(data_file=None)
+    coverage_collector.prepare(cov)
+    return coverage_files.unexecuted_files(cov)
 
 
 class CombineApp(Command):

@@ -56,6 +56,13 @@ class Cell:
         """The cell's text as Python."""
         return translate(self.typed, self.compiled, python_body=self.python_body)
 
+    @cached_property
+    def is_ours(self) -> bool:
+        """Whether it holds ipycov's own magics and nothing else."""
+        rows = enumerate(self.translation.python.split("\n"), 1)
+        held = {number for number, row in rows if row.strip()}
+        return bool(held) and held <= self.translation.own
+
     def typed_line(self, compiled_line: int) -> int:
         """The 1-based typed line of a 1-based line of the cell's code objects.
 

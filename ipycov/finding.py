@@ -72,8 +72,9 @@ def notebook_of(
     ran_in: str,
     tell: Callable[[str], object] = lambda message: None,
 ) -> Notebook | None:
-    """The notebook that most of `cells`, at least one, are of; None where it is none.
+    """The notebook that most of `cells` are of, or that ran whole in its directory, else None.
 
+    Cells that hold nothing but ipycov's magics are typed anywhere, and count for none.
     A cell is of a notebook that has its text, or where it has been edited since, its id.
     A runner's executed copy has the same code, and its parameters: the notebook that it was made
     from is where the copy says that it is, or has no times of execution, or is older. Of others
@@ -97,7 +98,9 @@ def _best(
 ) -> Notebook | None:
     ran_in = os.path.realpath(ran_in)
     own = [cell for cell in cells if not cell.nested] or cells  # no notebook has what cells ran
+    own = [cell for cell in own if not cell.is_ours] or own
     wanted = {digest(cell.typed): cell.id for cell in own}
+    typed = {digest(cell.typed) for cell in cells}
     ranked: list[tuple[Any, Notebook]] = []
     for path in paths:
         try:
@@ -109,12 +112,16 @@ def _best(
         shared = len(wanted.keys() & set(digests))
         ids = {cell.id for cell in notebook.cells} - {None}
         edited = sum(id in ids for text, id in wanted.items() if text not in digests)
-        if not notebook.is_python or not shared + edited or (shared + edited) * 2 < len(wanted):
+        if not notebook.is_python or not shared + edited:
+            continue
+        is_here = os.path.dirname(os.path.realpath(path)) == ran_in
+        ran_whole = is_here and shared > 1 and typed.issuperset(digests)
+        if (shared + edited) * 2 < len(wanted) and not ran_whole:
             continue
         rank = (
             len(wanted.keys() & set(digests) - parameters) + edited,
             not notebook.copy_of,
-            os.path.dirname(os.path.realpath(path)) == ran_in,
+            is_here,
             -len(digests),
             not notebook.has_times,
             -os.stat(path).st_mtime_ns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,10 @@ class Part:
     place: NotebookCell
     ran: Sequence[Cell]
     reporter: CellReporter
+
+
+#: A line that coverage.py's description of an arc names.
+_LINE = re.compile(r"\bline (\d+)")
 
 
 class NotebookReporter(FileReporter):
@@ -146,8 +151,12 @@ class NotebookReporter(FileReporter):
     def missing_arc_description(
         self, start: int, end: int, executed_arcs: Iterable[Arc] | None = None
     ) -> str:
-        jump = f"jump to line {end}" if end > 0 else "exit"
-        return f"line {start} didn't {jump}"
+        part, start_row = self.part_at(start)
+        end_part, end_row = self.part_at(abs(end))
+        if part is None or end_part is not part:
+            return f"line {start} didn't {self.arc_description(start, end)}"
+        in_cell = part.reporter.missing_arc_description(start_row, end_row if end > 0 else -end_row)
+        return _LINE.sub(lambda said: f"line {self.file_line(part, int(said[1]))}", in_cell)
 
     def arc_description(self, start: int, end: int) -> str:
         return f"jump to line {end}" if end > 0 else "exit"

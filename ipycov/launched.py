@@ -16,7 +16,6 @@ from ipycov.launching import ordered
 from ipycov.measure import KnownCells, Measurement
 from ipycov.taken import Taken
 
-
 #: What measures this process, until it ends: nothing else holds it.
 _children: list[Children] = []
 

@@ -173,6 +173,7 @@ class _Folding:
                 for part in reporter.parts:
                     for cell in part.ran:
                         parts.setdefault(cell.filename, []).append(part)
+        alone = [cell for cell in alone if not cell.is_ours]
         place = self.name(notebook.path if notebook is not None else places[0])
         alone_reporters = dict(_reporters(alone))
         branch = any(data.arcs is not None for files in covered.values() for data in files.values())

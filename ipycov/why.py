@@ -99,8 +99,7 @@ def _cell(count: int, nested: int, facts: Facts) -> Answer:
         return Answer(label, False, cell.error, "Put the text right and run it again")
     if not cell.translation.python.strip():
         return Answer(label, False, "it holds nothing to run")
-    rows = cell.translation.python.split("\n")
-    if all(number in cell.translation.own for number, row in enumerate(rows, 1) if row.strip()):
+    if cell.is_ours:
         return Answer(
             label, False, "it holds ipycov's own magics only, which are no part of a program"
         )

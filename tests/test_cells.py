@@ -118,3 +118,11 @@ def test_the_cell_that_ran_under_a_count() -> None:
     assert found is not None
     assert found.typed == "b"
     assert book.at_count(8) is None
+
+
+def test_cells_of_our_own_magics() -> None:
+    """A cell that holds nothing but ipycov's magics is told from one that holds code too."""
+    assert Cell("<1>", "%coverage_erase\n\n%coverage_report -m").is_ours
+    assert not Cell("<1>", "%coverage_report -m\nx = 1").is_ours
+    assert not Cell("<1>", "%%cov\nx = 1").is_ours
+    assert not Cell("<1>", "").is_ours

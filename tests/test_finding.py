@@ -29,6 +29,26 @@ def test_notebooks_that_fit_alike(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
+def test_cells_that_are_in_no_notebook(tmp_path: Path) -> None:
+    """A notebook that ran whole is found among them, and ipycov's own magics count for none."""
+    path = tmp_path / "a.ipynb"
+    texts = ["%load_ext ipycov", "x = 1", "y = 2"]
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in texts]), path
+    )
+
+    def found(*typed: str, ran_in: Path = tmp_path) -> bool:
+        cells = [Cell(f"<{number}>", text) for number, text in enumerate(typed)]
+        return notebook_of(cells, [str(path)], str(ran_in)) is not None
+
+    magics = "%load_ext ipycov", "%coverage_report", "%coverage_report -m", "%coverage_report html"
+    assert found(*magics, "x = 1")
+    others = "a = 1", "b = 1", "c = 1", "d = 1"
+    assert found("%load_ext ipycov", "x = 1", "y = 2", *others)
+    assert not found("%load_ext ipycov", "x = 1", *others)
+    assert not found("%load_ext ipycov", "x = 1", "y = 2", *others, ran_in=tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize("original", ["pipe", "a\0b", "\ud800", "/dev/zero", ".", "absent.ipynb"])
 def test_a_copy_of_what_is_no_file(original: str, tmp_path: Path) -> None:
     """A copy that was made from what is no file is itself the notebook; nothing is waited for."""

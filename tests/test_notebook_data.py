@@ -6,10 +6,13 @@ from pathlib import Path
 
 import coverage
 import pytest
-from projects import write_notebook
+from projects import line_of, write_notebook
 
 from ipycov.cells import CellBook
+from ipycov.folding import NotebookReporter
 from ipycov.kernel_data import fold_killed_kernels
+from ipycov.notebooks import read
+from ipycov.report import ReportingCoverage
 from ipycov.results import Measured
 from ipycov.store import Store, StoredSession
 
@@ -61,3 +64,20 @@ def test_a_killed_kernel_that_covered_nothing(killed: Store, tmp_path: Path) -> 
     other.add_arcs({str(tmp_path / "lib.py"): {(-1, 1)}})
     other.write()
     assert folded(branch=True).has_arcs()
+
+
+def test_the_way_that_was_not_taken(tmp_path: Path) -> None:
+    """A branch of a notebook is described as coverage.py does it, by the lines of the file."""
+    path = tmp_path / "a.ipynb"
+    write_notebook(path, "x = 1\nif x > 1:\n    y = 2\nz = 3")
+    cov = ReportingCoverage(config_file=False)
+    reporter = NotebookReporter(read(str(path)), "a.ipynb", cov.exclusions, {})
+    branch, taken, after = (line_of(path, text) for text in ("if x > 1:", "    y = 2", "z = 3"))
+    said = reporter.missing_arc_description(branch, taken)
+    assert said == (
+        f"line {branch} didn't jump to line {taken} "
+        f"because the condition on line {branch} was never true"
+    )
+    said = reporter.missing_arc_description(branch, after)
+    assert said.endswith(f"because the condition on line {branch} was always true")
+    assert reporter.missing_arc_description(branch, 10**6).endswith("didn't jump to line 1000000")

@@ -240,6 +240,32 @@ def test_report_by_notebook(tmp_path: Path) -> None:
     assert files["a.ipynb"]["summary"]["missing_lines"] == 2
 
 
+def test_report_of_modules_that_nothing_imported(tmp_path: Path) -> None:
+    """Those under `source` of the configuration are reported, as %coverage_report does."""
+    (tmp_path / ".coveragerc").write_text("[run]\nsource = lib\nomit = */left_out.py\n")
+    (tmp_path / "lib").mkdir()
+    for name in ("__init__", "unused", "left_out"):
+        (tmp_path / "lib" / f"{name}.py").write_text("x = 1\n" if name != "__init__" else "")
+    _session(tmp_path)
+    command("ipycov", "report", "--json", "r.json", cwd=tmp_path)
+    files = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert set(files) == {"In[3]", "lib/__init__.py", "lib/unused.py"}
+    assert files["lib/unused.py"]["missing_lines"] == [1]
+
+
+def test_combine_leaves_our_own_magics_out(tmp_path: Path) -> None:
+    """A cell that holds nothing but ipycov's magics is no part of a program."""
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = ipycov\n")
+    cells = [Cell("/tmp/1.py", "x = 1", count=2), Cell("/tmp/2.py", "%coverage_report", count=3)]
+    written = store.Store(str(tmp_path / store.DIRECTORY))
+    for cell in cells:
+        written.add([cell], cell.label, {cell.filename: Measured({1}, None)})
+    command("ipycov", "combine", cwd=tmp_path)
+    command("coverage", "json", "-q", cwd=tmp_path)
+    (name,) = json.loads((tmp_path / "coverage.json").read_text())["files"]
+    assert name.endswith("In[2]")
+
+
 @pytest.mark.parametrize(
     ("options", "listed"),
     [
