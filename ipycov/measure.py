@@ -310,8 +310,8 @@ class Measurement:
         self.measured.add_as(files, arcs=arcs)
 
     def _begin(self) -> None:
-        traced = not self._uses_monitoring and sys.gettrace() is not None
-        if traced and coverage.Coverage.current() is None:
+        trace = None if self._uses_monitoring else sys.gettrace()
+        if trace is not None and (coverage.Coverage.current() is None or not _is_coverages(trace)):
             raise CannotMeasure(
                 "a debugger or another tool traces this cell and the core "
                 f"{self.core!r} can't run beside it"

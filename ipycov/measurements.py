@@ -52,7 +52,11 @@ class Measurements(Mapping[Options, Measurement]):
         elif self._monitor is not None and self._threads_began:
             with suppress(CannotMeasure):  # what is to be measured can be without it
                 self._monitor.start(context, for_threads=True)
-        starting.start(context)
+        try:
+            starting.start(context)
+        except BaseException:
+            self._stop_beside()
+            raise
         self.active = starting
         for each in self._in_threads():
             each.follow(context, starting)
@@ -78,6 +82,13 @@ class Measurements(Mapping[Options, Measurement]):
             touched |= each.follow(context, self.active)
         return touched
 
+    def halt(self) -> None:
+        """Look on no more, so that what is done until `stop` costs less."""
+        if self.active is not None:
+            self.active.halt()
+            if self._monitor is not None and self._monitor.for_threads:
+                self._monitor.halt()
+
     def stop(self) -> set[str]:
         """Stop measuring; return the names of the files that have new data.
 
@@ -88,12 +99,17 @@ class Measurements(Mapping[Options, Measurement]):
             for each in self._made.values():
                 each.pass_over()
             return set()
-        touched = active.stop()
-        for each in self._in_threads(but=active):
-            touched |= each.follow(active.context, active)
-            if each.for_threads:
-                each.stop()
+        try:
+            touched = active.stop()
+            for each in self._in_threads(but=active):
+                touched |= each.follow(active.context, active)
+        finally:
+            self._stop_beside()
         return touched
+
+    def _stop_beside(self) -> None:
+        if self._monitor is not None and self._monitor.for_threads:
+            self._monitor.stop()
 
     def begin_child(self) -> None:
         """Go on in a process that was forked, without what the parent keeps."""

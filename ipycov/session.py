@@ -120,8 +120,8 @@ class Session:
         """
         if all(ran.typed != typed for ran in self._running):
             return None  # IPython tells the end of an empty cell, but not its beginning
-        if self._active is not None and len(self._running) == 1:
-            self._active.halt()
+        if len(self._running) == 1:
+            self._measurements.halt()
         with PutOff():
             return self._end(typed, error, failed)
 

@@ -99,6 +99,30 @@ def test_locks_of_another_process(core: str) -> None:
     measurements[options].close()
 
 
+@pytest.mark.skipif("sysmon" not in CORES, reason="this interpreter has no sys.monitoring")
+def test_nothing_goes_on_where_another_traces() -> None:
+    """Where a cell can't be measured, nothing measures the threads of earlier cells either."""
+    both = [Options(core=core, config_file=False) for core in ("sysmon", "ctrace")]
+    measurements = Measurements(lambda options: measurement(options.core))
+    for options in both:
+        measurements.add(options)
+    thread = threading.Thread(target=(go := threading.Event()).wait, daemon=True)
+    measurements.start(both[0], "a")
+    thread.start()
+    measurements.stop()
+    sys.settrace(lambda *event: None)
+    try:
+        with pytest.raises(CannotMeasure):
+            measurements.start(both[1], "b")
+    finally:
+        sys.settrace(None)
+    assert coverage.Coverage.current() is None
+    go.set()
+    thread.join()
+    for each in measurements.values():
+        each.close()
+
+
 @each_core
 def test_a_thread_that_waits(core: str) -> None:
     """Work given to a thread of an earlier start is measured."""
