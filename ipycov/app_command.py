@@ -172,7 +172,8 @@ class ReportingCommand(Command):
         table, printed = report.table(), report.format()
         print(seen(table.text if printed == "text" else report.render(printed)[0]))
         beside = sys.stderr if printed == "total" else sys.stdout
-        if self.show_missing:
+        configured = cov.get_option("report:show_missing")
+        if configured if self.show_missing is None else self.show_missing:
             for reporter, analysis in report.analysed():
                 if isinstance(reporter, NotebookReporter):
                     for line in reporter.missing_by_cell(analysis.executed):

@@ -240,6 +240,16 @@ def test_report_by_notebook(tmp_path: Path) -> None:
     assert files["a.ipynb"]["summary"]["missing_lines"] == 2
 
 
+def test_missing_lines_by_cell(tmp_path: Path) -> None:
+    """Lines that the configuration has listed are said by cell as well."""
+    write_notebook(tmp_path / "a.ipynb", "x = 1\nif x > 1:\n    y = 2")
+    _session(tmp_path)
+    line = "a.ipynb, cell 1: missing "
+    assert line not in command("ipycov", "report", cwd=tmp_path).stdout
+    (tmp_path / ".coveragerc").write_text("[report]\nshow_missing = true\n")
+    assert line in command("ipycov", "report", cwd=tmp_path).stdout
+
+
 def test_report_of_modules_that_nothing_imported(tmp_path: Path) -> None:
     """Those under `source` of the configuration are reported, as %coverage_report does."""
     (tmp_path / ".coveragerc").write_text("[run]\nsource = lib\nomit = */left_out.py\n")
