@@ -18,7 +18,7 @@ from ipycov.folding import NotebookReporter, fold, fold_lines, match, ran_before
 from ipycov.gathered_contexts import GatheredContexts, GatheredResults
 from ipycov.notebooks import Notebook
 from ipycov.report import Problem, ReportingCoverage, unimported
-from ipycov.reporters import CellReporter
+from ipycov.reporters import STALE, CellReporter
 from ipycov.results import Chosen, Measured, ReportedFile
 from ipycov.run_notebooks import run_notebooks
 
@@ -62,6 +62,7 @@ class Gathered:
         self._reporters: dict[str, FileReporter] = {}
         self._problems: list[Problem] = []
         self._contexts = GatheredContexts()
+        self._edited: set[int] = set()  # by `id`, the cells whose text in their notebook is another
         self._labels: set[str] = set()  # of the cells in no notebook
         self.notes: list[str] = []
 
@@ -144,6 +145,18 @@ class Gathered:
             self._tell_before(f"{name}, cell {part.place.number}", lines)
         self._put(fold(reporter, measured))
         self._add_contexts(reporter, name, lambda cell: session_of[id(cell)])
+        not_run = {
+            place.id: place.number for place in notebook.cells if not matched.get(place.number)
+        }
+        edited: dict[int, str] = {}
+        for cell in left:
+            if cell.id is not None and cell.id in not_run and cell.filename in measured:
+                self._edited.add(id(cell))
+                edited[not_run[cell.id]] = cell.label
+        for number, label in edited.items():
+            self.notes.append(
+                f"{name}, cell {number} was edited since it ran as {label}: run it again"
+            )
         return [(cell, session_of[id(cell)]) for cell in left if cell.filename in measured]
 
     def _add_modules(self, session: _Session, notebook: str) -> None:
@@ -188,6 +201,8 @@ class Gathered:
             reporter = CellReporter(cell, self._cov.base, analysis, before)
             if reporter.is_empty:
                 continue
+            if id(cell) in self._edited:
+                reporter.state = STALE
             covered = reporter.reported(session.measured[cell.filename])
             known = texts.get((cell.typed, cell.id))
             if known is not None:

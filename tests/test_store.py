@@ -240,6 +240,20 @@ def test_report_by_notebook(tmp_path: Path) -> None:
     assert files["a.ipynb"]["summary"]["missing_lines"] == 2
 
 
+def test_a_cell_that_was_edited_since(tmp_path: Path) -> None:
+    """A cell whose text on disk is another than when it ran is said to be so."""
+    path = tmp_path / "a.ipynb"
+    write_notebook(path, "x = 2")
+    notebook = json.loads(path.read_text())
+    notebook["cells"][0]["id"] = "one"
+    path.write_text(json.dumps(notebook, indent=1))
+    _session(tmp_path)
+    done = command("ipycov", "report", "--html", "site", cwd=tmp_path)
+    assert "a.ipynb, cell 1 was edited since it ran as In[3]: run it again\n" in done.stdout
+    assert "stale" in (tmp_path / "site" / "index.html").read_text()
+    assert re.search(r"^a\.ipynb +1 +1 +0%$", done.stdout, re.M)
+
+
 def test_missing_lines_by_cell(tmp_path: Path) -> None:
     """Lines that the configuration has listed are said by cell as well."""
     write_notebook(tmp_path / "a.ipynb", "x = 1\nif x > 1:\n    y = 2")
