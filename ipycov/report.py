@@ -125,7 +125,8 @@ class ReportingCoverage(coverage.Coverage):
         for name in list(results.files):
             try:
                 self._analyze(name)
-            except CoverageException as error:
+            except (CoverageException, ValueError) as error:
+                # Python before 3.11.4 has a ValueError for a null byte, which coverage.py lets pass
                 problems.append(Problem(self.relative_name(name), str(error)))
                 results.leave_out(name)
                 self._modules.pop(name, None)  # a parser that failed once fails otherwise next

@@ -18,6 +18,10 @@ LIB = "def sign(x):\n    if x < 0:\n        return -1\n    return 1\n"
 PORTS_CLASHED = ("Address already in use", "Kernel died before replying to kernel_info")
 CONFIG = "[run]\nplugins = ipycov\npatch = subprocess\nparallel = true\ndata_file = {data}\n"
 
+#: A module of Debian's Python that it runs at its start, which coverage.py measures where it
+#: measures subprocesses.
+AT_START = os.path.realpath(getattr(sys.modules.get("sitecustomize"), "__file__", "") or "")
+
 
 def command(
     *args: str, cwd: Path, env: dict[str, str] | None = None, code: int | None = 0
@@ -104,4 +108,4 @@ class Project:
         """The files of coverage.py's JSON report."""
         self.python("coverage", "json", "-q")
         files: dict[str, Any] = json.loads((self.directory / "coverage.json").read_text())["files"]
-        return files
+        return {name: file for name, file in files.items() if name != AT_START}

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from kernels import Kernel, terminal
+from projects import AT_START
 
 import ipycov
 
@@ -107,6 +108,8 @@ RUNNERS = {"python": run_cell, "sh": run_command, "ipython": run_terminal}
 
 @pytest.mark.parametrize("page", with_examples(), ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_and_show_what_it_says(page, tmp_path):
+    if page.stem == "notebooks-in-ci" and AT_START.startswith("/etc/"):
+        pytest.skip(f"coverage.py's tables have {AT_START} in them, which this Python runs")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     kernel = Kernel(tmp_path)
     try:
