@@ -63,6 +63,7 @@ class Gathered:
         self._problems: list[Problem] = []
         self._contexts = GatheredContexts()
         self._edited: set[int] = set()  # by `id`, the cells whose text in their notebook is another
+        self._alone = 0  # how many cells are in no notebook on disk
         self._labels: set[str] = set()  # of the cells in no notebook
         self.notes: list[str] = []
 
@@ -215,9 +216,7 @@ class Gathered:
             self._put(covered)
             for context, ran in session.runs(cell.filename):
                 self._contexts.add(covered.name, context, "", partial(reporter.statements, ran))
-        if texts:
-            cells = "1 cell that ran is" if len(texts) == 1 else f"{len(texts)} cells that ran are"
-            self.notes.append(f"{cells} in no notebook on disk, and listed by number")
+        self._alone += len(texts)
 
     def _tell_before(self, name: str, lines: Set[int]) -> None:
         if lines:
@@ -249,6 +248,11 @@ class Gathered:
         results = GatheredResults(
             self._files.values(), self._contexts, self._reporters, self._narrowed
         )
+        if self._alone:
+            cells = (
+                "1 cell that ran is" if self._alone == 1 else f"{self._alone} cells that ran are"
+            )
+            self.notes.append(f"{cells} in no notebook on disk, and listed by number")
         return self._problems + self._cov.use(results, self._reporters)
 
     def _narrowed(self, chosen: Chosen) -> Iterable[ReportedFile]:

@@ -254,6 +254,16 @@ def test_a_cell_that_was_edited_since(tmp_path: Path) -> None:
     assert re.search(r"^a\.ipynb +1 +1 +0%$", done.stdout, re.M)
 
 
+def test_cells_of_two_directories(tmp_path: Path) -> None:
+    """Those in no notebook are counted in one line, wherever they ran."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        _session(tmp_path / name)
+    done = command("ipycov", "report", "a", "b", cwd=tmp_path)
+    assert done.stdout.count("in no notebook on disk") == 1
+    assert "2 cells that ran are in no notebook on disk" in done.stdout
+
+
 def test_missing_lines_by_cell(tmp_path: Path) -> None:
     """Lines that the configuration has listed are said by cell as well."""
     write_notebook(tmp_path / "a.ipynb", "x = 1\nif x > 1:\n    y = 2")
