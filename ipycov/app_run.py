@@ -91,7 +91,7 @@ class RunApp(ReportingCommand):
         cov = ReportingCoverage(**options.for_reporting().coverage_arguments())
         gathered = Gathered(cov)
         code = self._run(found, documents, options, gathered)
-        gathered.touch(_unexecuted(options))
+        gathered.add_unexecuted(options)
         gathered.expect(package for package in options.source or () if not os.path.isdir(package))
         for problem in gathered.use():
             print(seen(str(problem)), file=sys.stderr)
@@ -261,15 +261,3 @@ def _absolute(value: str, option: str) -> str:
     if option == "source":
         return os.path.abspath(value) if os.path.isdir(value) else value
     return value if value.startswith(("*", "?")) else os.path.abspath(value)
-
-
-def _unexecuted(options: Options) -> list[str]:
-    """The files under `source` that are reported though no notebook imported them."""
-    if not options.source:
-        return []
-    import coverage
-
-    cov = coverage.Coverage(data_file=None, **options.coverage_arguments())
-    cov.start()
-    cov.stop()
-    return coverage_files.unexecuted_files(cov)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import coverage
 from traitlets import List, Unicode
 
-from ipycov import coverage_collector, coverage_files, notebook_data, store
+from ipycov import notebook_data, store
 from ipycov.app_command import (
     Command,
     ReportingCommand,
@@ -17,7 +16,7 @@ from ipycov.app_command import (
 )
 from ipycov.errors import CannotReport, IPyCovError, NothingMeasured
 from ipycov.gathering import Gathered
-from ipycov.options import separated
+from ipycov.options import Options, separated
 from ipycov.report import ReportingCoverage
 from ipycov.view import seen
 
@@ -45,7 +44,7 @@ class ReportApp(ReportingCommand):
         for path in self.extra_args or [store.DIRECTORY]:
             gathered.add_store(store.holding(path))
         if not gathered.is_empty:
-            gathered.touch(_unexecuted())
+            gathered.add_unexecuted(Options())
         for problem in gathered.use():
             print(seen(str(problem)), file=sys.stderr)
         if gathered.is_empty:
@@ -54,13 +53,6 @@ class ReportApp(ReportingCommand):
 
 
 ReportApp.flags = flags_for(ReportApp, "ReportApp", *ReportingCommand.reporting_flags)
-
-
-def _unexecuted() -> list[str]:
-    """The modules under `source` of the configuration, which no session may have imported."""
-    cov = coverage.Coverage(data_file=None)
-    coverage_collector.prepare(cov)
-    return coverage_files.unexecuted_files(cov)
 
 
 class CombineApp(Command):

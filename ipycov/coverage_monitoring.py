@@ -16,6 +16,8 @@ from typing import Any
 
 import coverage
 
+from ipycov.coverage_tracers import wrap_init
+
 #: How many seconds a thread waits for another that notes a file, which takes microseconds.
 _PATIENCE = 0.5
 
@@ -82,19 +84,16 @@ def loosen_locks(cov: coverage.Coverage) -> None:
     changed after a start is too late: a thread may hold the lock then.
     """
     collector: Any = cov._collector
-    core: Any = collector.core
     if collector.data_lock is not None:
         collector.data_lock = PatientLock()
-    tracer_class = core.tracer_class
 
-    def init(tracer: Any, *args: Any, **kwargs: Any) -> None:
-        tracer_class.__init__(tracer, *args, **kwargs)
+    def make(tracer: Any, init: Callable[[], object]) -> None:
+        init()
         # Where `include` has coverage.py's own code in, that which takes this lock begins more of
         # it: no event comes in a callback, but what is called as one, as here, is measured.
         tracer.lock = threading.RLock()
 
-    names = {"__init__": init, "__module__": tracer_class.__module__}
-    core.tracer_class = type(tracer_class.__name__, (tracer_class,), names)
+    wrap_init(cov, make)
 
 
 class PatientLock:

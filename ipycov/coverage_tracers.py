@@ -38,10 +38,11 @@ def has_c_tracer() -> bool:
     return hasattr(coverage.tracer, "CTracer")
 
 
-def after_fork(cov: coverage.Coverage, others: Iterable[Any]) -> None:
-    """Let a `cov` that measured in the parent measure in a child, with `others` of its tracers.
+def renew_locks(cov: coverage.Coverage, others: Iterable[Any]) -> None:
+    """Let nobody hold a lock of `cov`, nor of `others` of its tracers.
 
-    Locks that another thread held are held for good there.
+    One that another thread held when this process was forked is held for good, and so it is in a
+    signal handler: that thread goes on no more.
     """
     collector: Any = cov._collector
     if collector is None:
@@ -187,24 +188,33 @@ def drop_tracers(cov: coverage.Coverage) -> None:
     collector.tracers.clear()
 
 
-def free_tracers(cov: coverage.Coverage) -> None:
+def wrap_init(cov: coverage.Coverage, wrap: Callable[[Any, Callable[[], object]], object]) -> None:
+    """Have `wrap` make the tracers of a prepared `cov`: it is given each, and what makes it."""
+    core: Any = cov._collector.core  # type: ignore[union-attr]
+    tracer_class = core.tracer_class
+
+    def init(tracer: Any, *args: Any, **kwargs: Any) -> None:
+        wrap(tracer, lambda: tracer_class.__init__(tracer, *args, **kwargs))
+
+    names = {"__init__": init, "__module__": tracer_class.__module__}
+    core.tracer_class = type(tracer_class.__name__, (tracer_class,), names)
+
+
+def register_nothing_at_exit(cov: coverage.Coverage) -> None:
     """Have the Python tracers of a prepared `cov` register nothing for the end of the process.
 
     Each start and each thread makes one, and what it registers, which only PyPy needs, would hold
     it, and `cov`, until then.
     """
-    core: Any = cov._collector.core  # type: ignore[union-attr]
-    tracer_class = core.tracer_class
-    if tracer_class is not pytracer.PyTracer:
+    if cov._collector.core.tracer_class is not pytracer.PyTracer:  # type: ignore[union-attr]
         return
 
-    def init(tracer: Any) -> None:
+    def make(tracer: Any, init: Callable[[], object]) -> None:
         registry: Any = pytracer
         registry.atexit = SimpleNamespace(register=lambda *args: None)
         try:
-            tracer_class.__init__(tracer)
+            init()
         finally:
             registry.atexit = atexit
 
-    names = {"__init__": init, "__module__": tracer_class.__module__}
-    core.tracer_class = type(tracer_class.__name__, (tracer_class,), names)
+    wrap_init(cov, make)

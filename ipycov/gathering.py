@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
+import coverage
 from coverage.exceptions import NotPython
 from coverage.plugin import FileReporter
 
-from ipycov import store
+from ipycov import coverage_collector, coverage_files, store
 from ipycov.analysis import Arc, CellAnalysis
 from ipycov.cells import Cell, CellBook
 from ipycov.finding import notebook_files, notebook_of
 from ipycov.folding import NotebookReporter, fold, fold_lines, match, ran_before
 from ipycov.gathered_contexts import GatheredContexts, GatheredResults
-from ipycov.notebooks import Notebook
+from ipycov.notebooks import Notebook, NotebookCell
+from ipycov.options import Options
 from ipycov.report import Problem, ReportingCoverage, unimported
 from ipycov.reporters import STALE, CellReporter
 from ipycov.results import Chosen, Measured, ReportedFile
@@ -146,19 +148,11 @@ class Gathered:
             self._tell_before(f"{name}, cell {part.place.number}", lines)
         self._put(fold(reporter, measured))
         self._add_contexts(reporter, name, lambda cell: session_of[id(cell)])
-        not_run = {
-            place.id: place.number for place in notebook.cells if not matched.get(place.number)
-        }
-        edited: dict[int, str] = {}
-        for cell in left:
-            if cell.id is not None and cell.id in not_run and cell.filename in measured:
-                self._edited.add(id(cell))
-                edited[not_run[cell.id]] = cell.label
-        for number, label in edited.items():
-            self.notes.append(
-                f"{name}, cell {number} was edited since it ran as {label}: run it again"
-            )
-        return [(cell, session_of[id(cell)]) for cell in left if cell.filename in measured]
+        alone = [cell for cell in left if cell.filename in measured]
+        self._tell_edited(
+            name, [each for each in notebook.cells if not matched.get(each.number)], alone
+        )
+        return [(cell, session_of[id(cell)]) for cell in alone]
 
     def _add_modules(self, session: _Session, notebook: str) -> None:
         for filename, data in session.measured.items():
@@ -218,6 +212,20 @@ class Gathered:
                 self._contexts.add(covered.name, context, "", partial(reporter.statements, ran))
         self._alone += len(texts)
 
+    def _tell_edited(
+        self, name: str, not_run: Iterable[NotebookCell], alone: Iterable[Cell]
+    ) -> None:
+        """Say which cells of a notebook have another text there than the one that ran."""
+        number_of: dict[str | None, int] = {
+            each.id: each.number for each in not_run if each.id is not None
+        }
+        edited = [cell for cell in alone if cell.id in number_of]
+        self._edited |= set(map(id, edited))
+        for number, cell in {number_of[cell.id]: cell for cell in edited}.items():
+            self.notes.append(
+                f"{name}, cell {number} was edited since it ran as {cell.label}: run it again"
+            )
+
     def _tell_before(self, name: str, lines: Set[int]) -> None:
         if lines:
             listed = ", ".join(map(str, sorted(lines)))
@@ -228,12 +236,13 @@ class Gathered:
         """Whether nothing was gathered."""
         return not self._files
 
-    def touch(self, filenames: Iterable[str]) -> None:
-        """Add modules that nothing may have imported."""
-        for filename in filenames:
-            arcs: set[Arc] | None = (
-                set() if any(f.arcs is not None for f in self._files.values()) else None
-            )
+    def add_unexecuted(self, options: Options) -> None:
+        """Add the modules under `source`, of the options or the configuration, that may not run."""
+        cov = coverage.Coverage(data_file=None, **options.coverage_arguments())
+        coverage_collector.prepare(cov)
+        branch = any(file.arcs is not None for file in self._files.values())
+        for filename in coverage_files.unexecuted_files(cov):
+            arcs: set[Arc] | None = set() if branch else None
             self._put(ReportedFile(filename, set(), arcs, filename, -1))
 
     def expect(self, packages: Iterable[str]) -> None:

@@ -65,7 +65,8 @@ class KnownCells:
 class Measurement:
     """One `coverage.Coverage` that is started and stopped around cells.
 
-    `measured` is what it has collected. `failed` is told of errors of ipycov's own where they would
+    `measured` is what it has collected; `monitors` tells whether that is with sys.monitoring, which
+    tells of all threads. `failed` is told of errors of ipycov's own where they would
     be those of the user's code.
 
     Raises `coverage.exceptions.ConfigError` for options or a config file that coverage.py refuses.
@@ -89,7 +90,7 @@ class Measurement:
         self.coverage.set_option("run:sigterm", False)
         libraries = [x for x in self._option("concurrency") or [] if x != "multiprocessing"]
         self.coverage.set_option("run:concurrency", libraries)
-        self._uses_monitoring = self._choose_core()
+        self.monitors = self._choose_core()
         self.branch = bool(self._option("branch"))
         data = coverage_collector.load_plugins(self.coverage)
         self.measured = MeasuredData(data, branch=self.branch)
@@ -112,12 +113,7 @@ class Measurement:
         """The core in use once measuring has begun: ctrace, pytrace or sysmon."""
         if self._begun:
             return coverage_tracers.core_name(self.coverage)
-        return "sysmon" if self._uses_monitoring else "ctrace"
-
-    @property
-    def monitors(self) -> bool:
-        """Whether it measures with sys.monitoring, which tells of all threads."""
-        return self._uses_monitoring
+        return "sysmon" if self.monitors else "ctrace"
 
     @property
     def context(self) -> str:
@@ -159,7 +155,7 @@ class Measurement:
         """Go on measuring as `context`; return the names of the files that have new data."""
         touched = self._take()
         self.measured.context = context
-        if self._uses_monitoring:
+        if self.monitors:
             sys.monitoring.restart_events()  # each line is told once; now it must be told again
         return touched
 
@@ -168,7 +164,7 @@ class Measurement:
         if self._halted:
             return
         # Where a cell has started a Coverage of its own, the trace function is that one's.
-        if self._uses_monitoring:
+        if self.monitors:
             coverage_monitoring.halt(self.coverage)
         elif coverage.Coverage.current() is self.coverage or self._side_by_side:
             if _is_coverages(sys.gettrace()):
@@ -186,7 +182,7 @@ class Measurement:
             touched = self._take()
             if self._beside is not None:
                 self._beside.forget_frames()
-            if self._uses_monitoring:
+            if self.monitors:
                 self._code.keep(self.coverage)
         finally:  # whatever goes wrong, nothing goes on to measure
             self.for_threads = False
@@ -220,7 +216,7 @@ class Measurement:
     def unlock(self) -> None:
         """Let go of every lock: whoever holds one is in another process, or never goes on."""
         threads = self._threads.tracers if self._threads is not None else ()
-        coverage_tracers.after_fork(self.coverage, threads)
+        coverage_tracers.renew_locks(self.coverage, threads)
 
     def taken(self) -> list[Taken]:
         """What this child process has measured and not told yet."""
@@ -259,7 +255,7 @@ class Measurement:
             self._threads.stop()
         if not self._suspended:
             coverage_tracers.let_go(self.coverage)
-            if self._uses_monitoring:
+            if self.monitors:
                 coverage_monitoring.forget_callbacks()
 
     def _take(self) -> set[str]:
@@ -310,7 +306,7 @@ class Measurement:
         self.measured.add_as(files, arcs=arcs)
 
     def _begin(self) -> None:
-        trace = None if self._uses_monitoring else sys.gettrace()
+        trace = None if self.monitors else sys.gettrace()
         if trace is not None and (coverage.Coverage.current() is None or not _is_coverages(trace)):
             raise CannotMeasure(
                 "a debugger or another tool traces this cell and the core "
@@ -319,7 +315,7 @@ class Measurement:
         self._threads_theirs = _not_coverages(threading.gettrace())
         if not self._begun:
             coverage_collector.prepare(self.coverage)  # now it has what decides on files
-            coverage_tracers.free_tracers(self.coverage)
+            coverage_tracers.register_nothing_at_exit(self.coverage)
             coverage_files.always_measure(self.coverage, self.cells.is_cell)
             self._beside = coverage_beside.Beside(
                 self.coverage,
@@ -328,7 +324,7 @@ class Measurement:
                 self.failed,
                 ours=True,
             )
-            if not self._uses_monitoring:
+            if not self.monitors:
                 self._threads = coverage_threads.ThreadTracers(self.coverage)
             else:
                 coverage_monitoring.loosen_locks(self.coverage)
@@ -343,11 +339,11 @@ class Measurement:
         try:
             self.coverage.start()
         except (ValueError, RuntimeError) as error:
-            if not self._uses_monitoring:
+            if not self.monitors:
                 raise
             raise CannotMeasure(_NO_TOOL_ID) from error
         try:
-            if not self._uses_monitoring:
+            if not self.monitors:
                 self._thread_trace = threading.gettrace()
                 self._leave_threads_to_others()
                 return
@@ -411,7 +407,7 @@ class Measurement:
     def _end(self) -> None:
         if coverage.Coverage.current() is not self.coverage:
             self._suspended = True
-            if not self._uses_monitoring:
+            if not self.monitors:
                 if threading.gettrace() == self._thread_trace:
                     threading.settrace(self._threads_theirs)
             elif coverage_monitoring.is_monitoring(self.coverage):

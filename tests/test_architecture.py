@@ -34,7 +34,7 @@ CORE = {
     "coverage_beside": {"coverage_collector", "coverage_taps", "coverage_tracers"},
     "coverage_threads": {"coverage_tracers"},
     "coverage_taps": {"coverage_collector", "coverage_files", "coverage_tracers"},
-    "coverage_monitoring": set(),
+    "coverage_monitoring": {"coverage_tracers"},
     "coverage_reports": {"analysis"},
     "measure": {
         *("coverage_beside", "coverage_collector", "coverage_files", "coverage_monitoring"),

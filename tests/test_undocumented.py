@@ -500,7 +500,7 @@ def test_answer_contexts(
 
 
 @each_core
-def test_after_fork(make: Callable[..., coverage.Coverage], core: str) -> None:
+def test_renew_locks(make: Callable[..., coverage.Coverage], core: str) -> None:
     """What another thread held when a process was forked keeps nothing from being measured."""
     cov = make(core)
     cov.start()
@@ -513,7 +513,7 @@ def test_after_fork(make: Callable[..., coverage.Coverage], core: str) -> None:
         tracer.lock_data()
     if hasattr(tracer, "lock"):
         tracer.lock.acquire()
-    coverage_tracers.after_fork(cov, ())
+    coverage_tracers.renew_locks(cov, ())
     sys.settrace(trace)
     if core == "sysmon":
         coverage_monitoring.rest(cov)
@@ -678,7 +678,7 @@ def test_memory_is_let_go(core: str) -> None:
     cov.set_option("run:core", core)
     cov.set_option("run:disable_warnings", _NEEDLESS)
     coverage_collector.prepare(cov)
-    coverage_tracers.free_tracers(cov)
+    coverage_tracers.register_nothing_at_exit(cov)
     before = atexit._ncallbacks()
     for _ in range(2):
         cov.start()
