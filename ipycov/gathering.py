@@ -66,7 +66,7 @@ class Gathered:
         self._contexts = GatheredContexts()
         self._edited: set[int] = set()  # by `id`, the cells whose text in their notebook is another
         self._alone = 0  # how many cells are in no notebook on disk
-        self._labels: set[str] = set()  # of the cells in no notebook
+        self._names: set[str] = set()  # of the cells in no notebook
         self.notes: list[str] = []
 
     def add_run(self, notebook: Notebook, directory: str) -> None:
@@ -98,7 +98,8 @@ class Gathered:
                 by_notebook.setdefault(notebook.path, []).append(session)
         for path, sessions in by_notebook.items():
             alone += self._add_notebook(found[path], sessions)
-        self._add_alone(alone)
+        place = self._cov.relative_name(ran_in)
+        self._add_alone(alone, "" if ran_in == self._cov.base else place)
 
     def _sessions(self, directory: str, *, erased: bool = False) -> Iterator[_Session]:
         if directory not in self._stored:
@@ -181,19 +182,24 @@ class Gathered:
                     lines = partial(fold_lines, reporter, part, data)
                     self._contexts.add(reporter.filename, context, notebook, lines)
 
-    def _add_alone(self, alone: Sequence[tuple[Cell, _Session]]) -> None:
-        """Add cells that are in no notebook on disk, each text that a front end's cell had once."""
+    def _add_alone(self, alone: Sequence[tuple[Cell, _Session]], place: str = "") -> None:
+        """Add cells that are in no notebook on disk, each text that a front end's cell had once.
+
+        `place` is the directory that they ran in, where it is another than this.
+        """
         texts: dict[tuple[str, str | None], ReportedFile] = {}
         for cell, session in alone:
+            name = os.path.join(place, cell.label)
             try:
                 analysis = CellAnalysis(cell.translation.python, cell.label, self._cov.exclusions)
             except NotPython as error:
-                self._problems.append(Problem(cell.label, f"it can't be analysed: {error}"))
+                self._problems.append(Problem(name, f"it can't be analysed: {error}"))
                 continue
-            while cell.label in self._labels and (cell.typed, cell.id) not in texts:
+            while name in self._names and (cell.typed, cell.id) not in texts:
                 cell.nested += 1
+                name = os.path.join(place, cell.label)
             before = ran_before(analysis, [cell])
-            reporter = CellReporter(cell, self._cov.base, analysis, before)
+            reporter = CellReporter(cell, self._cov.base, analysis, before, place)
             if reporter.is_empty:
                 continue
             if id(cell) in self._edited:
@@ -204,9 +210,9 @@ class Gathered:
                 covered.name = known.name
             else:
                 texts[cell.typed, cell.id] = covered
-                self._labels.add(cell.label)
+                self._names.add(name)
                 self._reporters[reporter.filename] = reporter
-                self._tell_before(cell.label, before)
+                self._tell_before(name, before)
             self._put(covered)
             for context, ran in session.runs(cell.filename):
                 self._contexts.add(covered.name, context, "", partial(reporter.statements, ran))

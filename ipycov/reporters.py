@@ -28,6 +28,7 @@ class CellReporter(FileReporter):
     `filename` is where the cell would be if it were a file in `directory`, for patterns to match.
     `unmeasured` are lines that are known to have run before measuring began. They are reported as
     lines that are left out are, for nothing measured them. `state` says what else is to be known.
+    `place` is the path of the directory that it ran in, where its name is to say it.
     """
 
     state = ""
@@ -38,8 +39,10 @@ class CellReporter(FileReporter):
         directory: str,
         analysis: CellAnalysis,
         unmeasured: frozenset[int] = frozenset(),
+        place: str = "",
     ) -> None:
         super().__init__(directory)
+        self._place = place
         self.cell = cell
         self.translation = cell.translation
         self.analysis = analysis
@@ -52,7 +55,8 @@ class CellReporter(FileReporter):
     @property
     def filename(self) -> str:
         if self._named[0] != self.cell.label:
-            self._named = self.cell.label, os.path.join(self._directory, self.cell.label)
+            path = os.path.join(self._directory, self.relative_filename())
+            self._named = self.cell.label, path
         return self._named[1]
 
     @filename.setter
@@ -61,16 +65,17 @@ class CellReporter(FileReporter):
 
     def __lt__(self, other: object) -> bool:
         if isinstance(other, CellReporter):
-            own, others = self.cell, other.cell
-            return own.count < others.count or (
-                own.count == others.count and own.nested < others.nested
-            )
+            return self._order < other._order
         return isinstance(other, FileReporter)  # the cells come before the modules
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CellReporter) and self.cell is other.cell
 
     __hash__ = None
+
+    @property
+    def _order(self) -> tuple[str, int, int]:
+        return self._place, self.cell.count, self.cell.nested
 
     def prepare(self) -> None:
         """Analyse the cell, branches too: its syntax tree is let go of then."""
@@ -120,7 +125,7 @@ class CellReporter(FileReporter):
         return not self.lines() and not self.excluded_lines()
 
     def relative_filename(self) -> str:
-        return self.cell.label
+        return os.path.join(self._place, self.cell.label)
 
     def source(self) -> str:
         return self.cell.typed

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from coverage.results import Analysis, Numbers
 
 from ipycov import __version__, coverage_files
 from ipycov.folding import NotebookReporter
-from ipycov.pages import Page, cell_section, notebook_page
+from ipycov.pages import Page, Section, cell_section, notebook_page
 from ipycov.reporters import CellReporter, state_of
 from ipycov.view import visible
 
@@ -128,21 +129,24 @@ def _file(reporter: FileReporter, analysis: Analysis) -> str:
 def _pages(
     cov: coverage.Coverage, shown: Sequence[tuple[FileReporter, Analysis]], taken: set[str]
 ) -> Iterator[Page]:
-    """The pages of notebooks, and one for all cells that are in none."""
+    """The pages of notebooks, and one for all cells that are in none, of each directory."""
     with_contexts = cov.get_option("html:show_contexts")
     data = cov.get_data()
-    sections = []
-    cells = []
+    sections: dict[str, list[Section]] = defaultdict(list)
+    cells: dict[str, list[Analysis]] = defaultdict(list)
     for reporter, analysis in shown:
         contexts = data.contexts_by_lineno(analysis.filename) if with_contexts else {}
         if isinstance(reporter, NotebookReporter):
             href = file_name(reporter.relative_filename(), taken)
             yield notebook_page(reporter, analysis, contexts, href)
         elif isinstance(reporter, CellReporter):
-            sections.append(cell_section(reporter, analysis, contexts))
-            cells.append(analysis)
-    if sections:
-        yield Page("Cells", "cells", _sum(cov, cells), sections, href=file_name("In", taken))
+            place = os.path.dirname(reporter.relative_filename())
+            sections[place].append(cell_section(reporter, analysis, contexts))
+            cells[place].append(analysis)
+    for place in sections:
+        title = f"Cells of {place}" if place else "Cells"
+        href = file_name(os.path.join(place, "In"), taken)
+        yield Page(title, "cells", _sum(cov, cells[place]), sections[place], href=href)
 
 
 def _entries(

@@ -255,13 +255,21 @@ def test_a_cell_that_was_edited_since(tmp_path: Path) -> None:
 
 
 def test_cells_of_two_directories(tmp_path: Path) -> None:
-    """Those in no notebook are counted in one line, wherever they ran."""
+    """Those in no notebook are named by where they ran, and counted in one line."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         _session(tmp_path / name)
     done = command("ipycov", "report", "a", "b", cwd=tmp_path)
     assert done.stdout.count("in no notebook on disk") == 1
     assert "2 cells that ran are in no notebook on disk" in done.stdout
+    assert re.findall(r"^\S*In\[3\]", done.stdout, re.M) == ["a/In[3]", "b/In[3]"]
+    command("ipycov", "report", "a", "b", "--html", "site", cwd=tmp_path)
+    index = (tmp_path / "site" / "index.html").read_text()
+    for place in ("a", "b"):
+        assert f'href="{place}_In.html#cell-3"' in index
+        assert f"Cells of {place}" in (tmp_path / "site" / f"{place}_In.html").read_text()
+    done = command("ipycov", "report", "a", "b", "--omit", "a/*", cwd=tmp_path)
+    assert re.findall(r"^\S*In\[3\]", done.stdout, re.M) == ["b/In[3]"]
 
 
 def test_missing_lines_by_cell(tmp_path: Path) -> None:
