@@ -8,11 +8,33 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import coverage
+from coverage import annotate
 from coverage.results import Analysis, Numbers, display_covered
 
 from ipycov.analysis import Exclusions
+
+#: The end that an older coverage.py wants the name of an annotated file to have.
+_ENDS_IN_PY = "_py"
+
+
+def annotate_all_kinds() -> None:
+    """Have an older coverage.py annotate into a directory what is no `.py` file.
+
+    It asserts that nothing else is to be annotated there, and takes the end off the name.
+    """
+    original: Any = annotate.flat_rootname  # type: ignore[attr-defined]
+    asserts = _ENDS_IN_PY in annotate.AnnotateReporter.annotate_file.__code__.co_consts
+    if not asserts or original.__module__ == __name__:
+        return
+
+    def flat_rootname(filename: str) -> str:
+        flat: str = original(filename)
+        return flat if flat.endswith(_ENDS_IN_PY) else flat + _ENDS_IN_PY
+
+    annotate.flat_rootname = flat_rootname  # type: ignore[attr-defined]
 
 
 def answer_contexts(

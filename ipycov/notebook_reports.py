@@ -68,6 +68,7 @@ class NotebookFiles:
         self._said: set[str] = set()
         self._records: dict[str, list[re.Match[str]]] = {}
         self._records_of: tuple[Any, int] = (None, 0)
+        coverage_reports.annotate_all_kinds()
 
     def reporter(self, filename: str) -> FileReporter:
         """The reporter for a file that a data file leaves to the plugin."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import os
+import re
 import tempfile
 import threading
 import warnings
@@ -21,6 +22,9 @@ from ipycov.options import Options
 
 #: How many lines of what a dead kernel said last are shown.
 _SAID_LAST = 10
+
+#: A line by which a cell ends what measures its kernel.
+_UNLOADS = re.compile(r"^\s*%unload_ext\s+ipycov\s*$", re.M)
 
 #: Called with the number of code cells run so far and that of all code cells.
 Progress = Callable[[int, int], None]
@@ -225,7 +229,11 @@ async def _run(request: Request, progress: Progress, stop: Stop) -> Outcome:
             _write(document, notebook.path, request.output_dir)
         except UnicodeEncodeError:
             outcome.notes.append("no executed copy is written: UTF-8 can't hold its text")
-    ran_code = any(_has_code(document.cells[index].source) for index in executed)
+    texts = [document.cells[index].source for index in executed]
+    unloads = any(_UNLOADS.search(text) for text in texts)
+    if unloads:
+        outcome.notes.append("it unloads ipycov: what runs from there on is not measured")
+    ran_code = any(map(_has_code, texts)) and not unloads
     if outcome.error is None and ran_code and not os.listdir(request.store):
         outcome.notes.append(
             f"nothing was measured: is ipycov installed where the kernel {kernel!r} runs?"

@@ -92,6 +92,15 @@ def test_a_directory(project: Path, tmp_path: Path) -> None:
     assert written.cells[1].outputs[0].ename == "ZeroDivisionError"
 
 
+def test_a_notebook_that_unloads_ipycov(tmp_path: Path) -> None:
+    """That what it runs from there on is not measured is said."""
+    write_notebook(tmp_path / "a.ipynb", "%unload_ext ipycov", "x = 1")
+    done = command("ipycov", "run", "a.ipynb", cwd=tmp_path)
+    said = "a.ipynb: it unloads ipycov: what runs from there on is not measured"
+    assert said in done.stderr
+    assert "is ipycov installed" not in done.stderr
+
+
 def test_two_copies_of_one_name(project: Path, tmp_path: Path) -> None:
     """Executed copies that would be one file are refused before anything runs."""
     names = [str(tmp_path / place / "a.ipynb") for place in ("one", "two")]

@@ -69,6 +69,15 @@ def test_reports(report: str, ran: Project) -> None:
         assert "#layout=" not in text
 
 
+def test_annotating_into_a_directory(ran: Project) -> None:
+    """Each file is annotated there; an older coverage.py wants a `.py` at the end of its name."""
+    ran.python("coverage", "annotate", "-d", "annotated")
+    annotated = {path.name: path for path in (ran.directory / "annotated").iterdir()}
+    assert "lib.py,cover" in annotated
+    (notebook,) = (path for name, path in annotated.items() if name.startswith("a"))
+    assert "!     return None" in notebook.read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose notebook has run under coverage.py, with branches."""
